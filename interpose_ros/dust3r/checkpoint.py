@@ -132,7 +132,7 @@ def _is_zip(path: Path) -> bool:
 
 
 def _canonical_state(stored: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Tensors by this network's names: second names resolved, unused ones dropped, a lacking second decoder filled in."""
+    """Tensors by this network's names: second names resolved, unused ones dropped, a second decoder always there."""
     state: dict[str, Tensor] = {}
     for name, tensor in stored.items():
         if not isinstance(tensor, Tensor):

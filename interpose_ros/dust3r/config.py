@@ -83,8 +83,8 @@ def config_from_arguments(arguments: dict[str, Any]) -> NetworkConfig:
     """
     size_names = {f.name for f in fields(NetworkConfig)}
     sizes: dict[str, Any] = {"head_type": "linear", "img_size": (224, 224)}
-    for name, value in arguments.items():
-        value = _as_comparable(value)
+    for name, stored in arguments.items():
+        value = _as_comparable(stored)
         if name in size_names:
             sizes[name] = value
         elif name not in _FIXED_ARGUMENTS:

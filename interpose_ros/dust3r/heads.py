@@ -120,7 +120,8 @@ class _Dpt(nn.Module):
     def forward(self, tokens: list[Tensor], finest_skip: Tensor, rows: int, columns: int) -> Tensor:
         scratch = self.scratch
         fine, middle, coarse = (
-            process(_as_grid(layer, rows, columns)) for process, layer in zip(self.act_postprocess[1:], tokens)
+            process(_as_grid(layer, rows, columns))
+            for process, layer in zip(self.act_postprocess[1:], tokens, strict=True)
         )
         fused = scratch.refinenet4(scratch.layer4_rn(coarse))
         # An odd grid is rounded up by the stride of the coarsest level.

@@ -71,9 +71,9 @@ class PairOutput:
 class Dust3rNetwork(nn.Module):
     """DUSt3R with the parameter names of the public checkpoints.
 
-    ``encode`` looks at each image once, ``prepare_first`` and ``prepare_second`` do what does not depend on the partner,
-    ``decode`` looks at each ordered pair once. Images are ``(b, 3, h, w)``, normalised
-    to -1..1 (see ``preprocess``), both sides multiples of the patch size; portrait and landscape alike.
+    ``encode`` looks at each image once, ``prepare_first`` and ``prepare_second`` do what does not depend on the
+    partner, ``decode`` looks at each ordered pair once. Images are ``(b, 3, h, w)``, normalised to -1..1 (see
+    ``preprocess``), both sides multiples of the patch size; portrait and landscape alike.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -144,7 +144,7 @@ class Dust3rNetwork(nn.Module):
         tables1, tables2 = (self._decoder_tables(s.rows, s.columns, s.state) for s in (first, second))
         x1 = self.dec_blocks[0].attend_other(first.state, tables1, (second.keys, second.values))
         x2 = self.dec_blocks2[0].attend_other(second.state, tables2, (first.keys, first.values))
-        for depth, (block1, block2) in enumerate(zip(self.dec_blocks, self.dec_blocks2), start=1):
+        for depth, (block1, block2) in enumerate(zip(self.dec_blocks, self.dec_blocks2, strict=True), start=1):
             if depth > 1:
                 # Both sides look at what the other was before this block.
                 seen_by_1, seen_by_2 = block1.prepare_other(x2, tables2), block2.prepare_other(x1, tables1)

@@ -1,7 +1,8 @@
 """Images as the checkpoints were trained to see them, with the camera carried along.
 
-Sizes and crops are those that the checkpoints were published with: for 224 the shorter side becomes 224 and a square is
-cut from the centre; for 512 the longer side becomes 512 and both sides are cut to multiples of 16, a square image to 4:3.
+Sizes and crops are those that the checkpoints were published with. For 224 the shorter side becomes 224 and a square is
+cut from the centre. For 512 the longer side becomes 512 and both sides are cut to multiples of 16, a square image to
+4:3.
 """
 
 from __future__ import annotations
@@ -96,11 +97,8 @@ def _placement(width: int, height: int, image_side: int) -> _Placement:
         raise ValueError(
             f"image of {width}x{height} is too narrow: sides may differ by a factor of {MAX_ASPECT_RATIO:g}"
         )
-    if image_side == SQUARE_SIDE:
-        # Rounded twice as in the reference, where the longer side's target is rounded before the sides are scaled.
-        target = round(image_side * longer / shorter)
-    else:
-        target = image_side
+    # For squares, the longer side's target is rounded before the sides are scaled to it, as the checkpoints expect.
+    target = round(image_side * longer / shorter) if image_side == SQUARE_SIDE else image_side
     new_width, new_height = round(width * target / longer), round(height * target / longer)
     centre_x, centre_y = new_width // 2, new_height // 2
     if image_side == SQUARE_SIDE:

@@ -25,7 +25,7 @@ class RotaryTables(nn.Module):
         self._tables: dict[tuple[int, int, torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
 
     def forward(self, rows: int, columns: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosines and sines, each ``(rows * columns, head_dim)``, in row-major order, with device and type of ``like``."""
+        """Cosines and sines, each ``(rows * columns, head_dim)``, row-major, with device and type of ``like``."""
         key = (rows, columns, like.device, like.dtype)
         if key not in self._tables:
             self._tables[key] = self._build(rows, columns, like)

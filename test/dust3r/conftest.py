@@ -1,9 +1,10 @@
 """Fixtures of the DUSt3R tests."""
 
 import pytest
-from dust3r_networks import SMALL, random_network
 
 from interpose_ros.dust3r.network import Dust3rNetwork
+
+from .dust3r_networks import SMALL, random_network
 
 
 @pytest.fixture(params=["linear", "dpt"])

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from dust3r_networks import SMALL, random_network
 from safetensors.torch import save_file
 from torch import Tensor
 
 from interpose_ros.dust3r.checkpoint import CheckpointError, load_network, read_checkpoint
 from interpose_ros.dust3r.config import NetworkConfig, UnsupportedNetworkError, config_from_constructor
 from interpose_ros.dust3r.network import Dust3rNetwork
+
+from .dust3r_networks import SMALL, random_network
 
 PUBLIC_CALL = (
     "AsymmetricCroCo3DStereo(pos_embed='RoPE100', patch_embed_cls='ManyAR_PatchEmbed', img_size=(512, 512), "
@@ -108,9 +109,7 @@ def test_duplicates_that_differ_are_refused(tmp_path: Path) -> None:
     network = random_network(SMALL["dpt"])
     state = published_state(network)
     state["downstream_head1.dpt.scratch.layer_rn.2.weight"] = torch.zeros(256, 384, 3, 3)
-    with pytest.raises(
-        CheckpointError, match="two different tensors for downstream_head1.dpt.scratch.layer3_rn.weight"
-    ):
+    with pytest.raises(CheckpointError, match=r"two different tensors for .*layer3_rn\.weight"):
         load_network(save_pth(tmp_path / "dust3r.pth", network, state))
 
 
@@ -124,7 +123,7 @@ class _Malicious:
 
 def test_a_file_with_code_is_refused_and_runs_nothing(tmp_path: Path) -> None:
     torch.save({"args": argparse.Namespace(model=_Malicious(tmp_path / "ran")), "model": {}}, tmp_path / "evil.pth")
-    with pytest.raises(CheckpointError, match="cannot be|read safely"):
+    with pytest.raises(CheckpointError, match="read safely"):
         read_checkpoint(tmp_path / "evil.pth")
     assert not (tmp_path / "ran").exists()
 
@@ -155,7 +154,7 @@ def test_other_networks_are_named(change: tuple[str, str], named: str) -> None:
 def test_broken_files_are_named(tmp_path: Path, contents: bytes) -> None:
     path = tmp_path / "broken.pth"
     path.write_bytes(contents)
-    with pytest.raises(CheckpointError, match="broken.pth"):
+    with pytest.raises(CheckpointError, match=r"broken\.pth"):
         read_checkpoint(path)
 
 

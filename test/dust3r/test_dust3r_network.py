@@ -54,7 +54,7 @@ def test_rotary_tables_are_built_once_per_grid() -> None:
 
 
 def test_image_sides_must_be_multiples_of_the_patch(small_network: Dust3rNetwork) -> None:
-    with pytest.raises(ValueError, match="230x224.*multiples of 16"):
+    with pytest.raises(ValueError, match=r"230x224.*multiples of 16"):
         small_network.encode(torch.zeros(1, 3, 224, 230))
 
 

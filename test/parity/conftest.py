@@ -1,7 +1,8 @@
 """The tests here compare with the reference implementation; without it they are skipped."""
 
 import pytest
-from dust3r_reference import ENVIRONMENT_VARIABLE, reference_folder
+
+from .dust3r_reference import ENVIRONMENT_VARIABLE, reference_folder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

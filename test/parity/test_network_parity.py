@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from dust3r_reference import build_reference, run_reference
 from torch import Tensor, nn
 
 from interpose_ros.dust3r.config import NetworkConfig
 from interpose_ros.dust3r.network import Dust3rNetwork, PairOutput
+
+from .dust3r_reference import build_reference, run_reference
 
 TOLERANCE = 1e-4
 TRAINING_SHAPES = [(384, 512), (336, 512), (288, 512), (256, 512), (160, 512)]

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from dust3r_reference import load_reference
 
 from interpose_ros.dust3r.preprocess import prepare_view
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.views import KeyframeId, View
+
+from .dust3r_reference import load_reference
 
 SIZES = [(640, 480), (480, 640), (1920, 1080), (1080, 1920), (512, 512), (333, 777), (300, 200), (224, 224), (601, 599)]
 
