@@ -1,0 +1,79 @@
+# Everything that people do with this repository on a machine without ROS. `make help` lists it; docs/installation.md
+# explains it. With a ROS distribution use colcon, not this file.
+
+PYTHON ?= python3
+ROS_WHEELS ?= jazzy
+export ROS_WHEELS
+
+VENV := .venv$(if $(filter-out jazzy,$(ROS_WHEELS)),-$(ROS_WHEELS))
+COLCON := .colcon/$(ROS_WHEELS)
+
+# Every recipe runs through tools/ros-env, which takes the variables of a sourced ROS distribution out. Said once.
+$(shell tools/ros-env --report)
+export INTERPOSE_ROS_QUIET := 1
+SHELL := tools/ros-env
+.SHELLFLAGS := /bin/sh -ec
+
+.PHONY: help env test demo bench parity lint clean always
+.DEFAULT_GOAL := help
+
+help:                ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+	@echo
+	@echo 'ROS_WHEELS=kilted make ...   with the Kilted wheels instead of Jazzy, in folders of their own'
+	@echo 'make env PYTHON=python3.12   with another interpreter (3.10 to 3.13)'
+
+env: $(COLCON)/package.stamp   ## set-up only: Python environment, ROS 2 wheels, underlay and package built
+
+test: env            ## all tests; make test ARGS="test/geometry -k pose" for some
+	@python -m pytest $(ARGS)
+
+demo: env            ## node and recorded bag as separate processes, compared with the truth; writes out/demo
+	@python -m interpose_ros.ros.demo $(ARGS)
+
+bench: env           ## times of each stage on this machine; writes out/bench
+	@python -m benchmarks.run $(ARGS)
+
+lint: env            ## ruff and mypy
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+clean:               ## remove everything that make has made
+	rm -rf .venv .venv-* .colcon out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- what has to be done, and when
+
+$(VENV)/python.stamp: requirements/ros-$(ROS_WHEELS).txt requirements/workspace.txt constraints.txt pyproject.toml \
+		setup.py tools/make-venv tools/repair_wheel_cmake.py
+	@tools/make-venv "$(PYTHON)" "$(ROS_WHEELS)"
+	@touch $@
+
+$(COLCON)/links.stamp: $(VENV)/python.stamp tools/link_workspace.py
+	@python tools/link_workspace.py $(COLCON)
+	@touch $@
+
+# Edits of Python files and other installed data need no build, they are installed as links; new and removed ones do.
+# These lists change exactly then.
+define file_list
+	@find $(1) -type f -not -path '*/__pycache__/*' 2>/dev/null | sort >$@.new || true
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+endef
+
+$(COLCON)/underlay.files: $(COLCON)/links.stamp always
+	$(call file_list,underlay)
+
+$(COLCON)/package.files: $(COLCON)/links.stamp always
+	$(call file_list,interpose_ros scripts launch config data msg srv action)
+
+UNDERLAY_SOURCES := $(wildcard underlay/*/package.xml underlay/*/CMakeLists.txt underlay/*/msg/*)
+PACKAGE_SOURCES := package.xml CMakeLists.txt $(wildcard msg/* srv/* action/*)
+
+$(COLCON)/underlay.stamp: $(COLCON)/underlay.files $(UNDERLAY_SOURCES) tools/build-workspace
+	@tools/build-workspace "$(ROS_WHEELS)" underlay
+	@touch $@
+
+$(COLCON)/package.stamp: $(COLCON)/package.files $(COLCON)/underlay.stamp $(PACKAGE_SOURCES)
+	@tools/build-workspace "$(ROS_WHEELS)" package
+	@touch $@
