@@ -34,6 +34,9 @@ demo: env            ## node and recorded bag as separate processes, compared wi
 bench: env           ## times of each stage on this machine; writes out/bench
 	@python -m benchmarks.run $(ARGS)
 
+parity: env          ## the DUSt3R network against the reference implementation, fetched after its licence is shown
+	@PYTHON=python tools/parity.sh
+
 lint: env            ## ruff and mypy
 	@ruff check .
 	@ruff format --check .

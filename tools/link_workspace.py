@@ -1,4 +1,4 @@
-"""Lay out the folder that colcon builds in, and let the environment's python find what is in it without sourcing anything.
+"""Lay out the folder that colcon builds in, and let the environment's python find what is in it, nothing sourced.
 
 Usage, with the environment's interpreter: link_workspace.py COLCON_FOLDER
 
@@ -14,11 +14,24 @@ import sys
 import sysconfig
 from pathlib import Path
 
-NAME = "interpose_ros_workspace"  # sorts before ros_wheels_bootstrapper.pth, which restarts Python with the library path
+NAME = (
+    "interpose_ros_workspace"  # sorts before ros_wheels_bootstrapper.pth, which restarts Python with the library path
+)
 
-PACKAGE = ["CMakeLists.txt", "package.xml", "msg", "srv", "action", "interpose_ros", "scripts", "launch", "config", "data"]
+PACKAGE = [
+    "CMakeLists.txt",
+    "package.xml",
+    "msg",
+    "srv",
+    "action",
+    "interpose_ros",
+    "scripts",
+    "launch",
+    "config",
+    "data",
+]
 
-HOOK = '''"""Where ROS finds the packages built in the workspace; written by link_workspace.py, imported at every start."""
+HOOK = '''"""Where ROS finds what the workspace has built; written by link_workspace.py, imported at every start."""
 
 import os
 import sys

@@ -1,8 +1,8 @@
 """Correct the two paths of the build machine in the CMake files of the ROS 2 wheels.
 
-The wheels' exported targets name the include folder and the site-packages of the Python they were built with. A package
-that depends on another package's messages does not configure until both name this interpreter's folders. Run it with the
-interpreter of the environment that has the wheels; a second run finds nothing to do.
+The wheels' exported targets name the include folder and the site-packages of the Python they were built with. A
+package that depends on another package's messages does not configure until both name this interpreter's folders. Run it
+with the interpreter of the environment that has the wheels; a second run finds nothing to do.
 """
 
 import re

@@ -36,8 +36,14 @@ def random_pixels(dtype, channels):
 
 
 ENCODINGS = [
-    *[(name, np.uint8, channels) for name, channels in [("mono8", 1), ("rgb8", 3), ("bgr8", 3), ("rgba8", 4), ("bgra8", 4)]],
-    *[(name, np.uint16, channels) for name, channels in [("mono16", 1), ("rgb16", 3), ("bgr16", 3), ("rgba16", 4), ("bgra16", 4)]],
+    *[
+        (name, np.uint8, channels)
+        for name, channels in [("mono8", 1), ("rgb8", 3), ("bgr8", 3), ("rgba8", 4), ("bgra8", 4)]
+    ],
+    *[
+        (name, np.uint16, channels)
+        for name, channels in [("mono16", 1), ("rgb16", 3), ("bgr16", 3), ("rgba16", 4), ("bgra16", 4)]
+    ],
     *[(f"bayer_{pattern}8", np.uint8, 1) for pattern in ("rggb", "bggr", "gbrg", "grbg")],
     *[(f"bayer_{pattern}16", np.uint16, 1) for pattern in ("rggb", "bggr", "gbrg", "grbg")],
     ("8UC1", np.uint8, 1),
@@ -79,7 +85,9 @@ def test_padded_rows_are_cut_8_bit_grey(bridge, padding):
     assert bridge.imgmsg_to_cv2(message).flags.c_contiguous
 
 
-@pytest.mark.parametrize(("encoding", "dtype", "channels"), [("rgb8", np.uint8, 3), ("mono16", np.uint16, 1), ("32FC1", np.float32, 1)])
+@pytest.mark.parametrize(
+    ("encoding", "dtype", "channels"), [("rgb8", np.uint8, 3), ("mono16", np.uint16, 1), ("32FC1", np.float32, 1)]
+)
 def test_rows_padded_by_whole_pixels_are_cut(bridge, encoding, dtype, channels):
     pixels = random_pixels(dtype, channels)
     pad = b"\xee" * (2 * channels * np.dtype(dtype).itemsize)

@@ -16,7 +16,9 @@ def test_quaternions_are_x_y_z_w():
     quarter_z = np.array([[0.0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     np.testing.assert_allclose(tf_transformations.quaternion_from_matrix(quarter_z), [0, 0, HALF, HALF], atol=1e-12)
     np.testing.assert_allclose(tf_transformations.quaternion_matrix([0, 0, HALF, HALF]), quarter_z, atol=1e-12)
-    np.testing.assert_allclose(tf_transformations.quaternion_from_euler(0, 0, math.pi / 2), [0, 0, HALF, HALF], atol=1e-12)
+    np.testing.assert_allclose(
+        tf_transformations.quaternion_from_euler(0, 0, math.pi / 2), [0, 0, HALF, HALF], atol=1e-12
+    )
 
 
 def test_a_general_rotation_survives_the_way_through_a_matrix():
@@ -30,7 +32,8 @@ def test_a_general_rotation_survives_the_way_through_a_matrix():
 
 def test_length_of_a_quaternion_does_not_matter():
     np.testing.assert_allclose(
-        tf_transformations.quaternion_matrix([0.2, 0.4, -0.6, 1.2]), tf_transformations.quaternion_matrix([0.1, 0.2, -0.3, 0.6])
+        tf_transformations.quaternion_matrix([0.2, 0.4, -0.6, 1.2]),
+        tf_transformations.quaternion_matrix([0.1, 0.2, -0.3, 0.6]),
     )
 
 

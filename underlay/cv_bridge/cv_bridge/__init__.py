@@ -15,7 +15,15 @@ from sensor_msgs.msg import CompressedImage, Image
 
 __all__ = ["CvBridge", "CvBridgeError"]
 
-CV_TYPE = {"uint8": "8U", "int8": "8S", "uint16": "16U", "int16": "16S", "int32": "32S", "float32": "32F", "float64": "64F"}
+CV_TYPE = {
+    "uint8": "8U",
+    "int8": "8S",
+    "uint16": "16U",
+    "int16": "16S",
+    "int32": "32S",
+    "float32": "32F",
+    "float64": "64F",
+}
 
 
 class CvBridgeError(TypeError):
@@ -34,7 +42,9 @@ class CvBridge:
         dtype = np.dtype(type_name).newbyteorder(">" if img_msg.is_bigendian else "<")
         row = img_msg.width * channels * dtype.itemsize
         if img_msg.step < row:
-            raise CvBridgeError(f"step is {img_msg.step}, a row of {img_msg.width} {img_msg.encoding} pixels has {row} bytes")
+            raise CvBridgeError(
+                f"step is {img_msg.step}, a row of {img_msg.width} {img_msg.encoding} pixels has {row} bytes"
+            )
         data = np.frombuffer(img_msg.data, dtype=np.uint8)
         if data.size < img_msg.height * img_msg.step:
             raise CvBridgeError(f"data has {data.size} bytes, {img_msg.height} rows of {img_msg.step} need more")
@@ -53,7 +63,7 @@ class CvBridge:
             _, _, type_name, expected = _type_of(encoding)
             if (cvim.dtype.name, channels) != (type_name, expected):
                 raise CvBridgeError(
-                    f"encoding specified as {encoding}, but image has incompatible type {cvim.dtype.name} with {channels} channels"
+                    f"encoding specified as {encoding}, but the image has {channels} channels of {cvim.dtype.name}"
                 )
         message = Image()
         if header is not None:
@@ -106,7 +116,9 @@ def _convert(image, source, target):
     target_depth, _, target_type, target_channels = _type_of(target)
     try:
         if source not in ENCODINGMAP and target in ENCODINGMAP:
-            raise CvBridgeError(f"[{source}] is not a color format, but [{target}] is. The conversion does not make sense")
+            raise CvBridgeError(
+                f"[{source}] is not a color format, but [{target}] is. The conversion does not make sense"
+            )
         if target not in ENCODINGMAP:
             if channels != target_channels:
                 raise CvBridgeError(f"[{source}] and [{target}] do not have the same number of channels")

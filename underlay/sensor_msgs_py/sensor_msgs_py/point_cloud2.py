@@ -41,7 +41,9 @@ def create_cloud(header, fields, points, point_step=None):
     if not isinstance(points, np.ndarray):
         points = np.array([tuple(point) for point in points], dtype=dtype)
     elif points.dtype.names is None:
-        assert all(field.datatype == fields[0].datatype for field in fields), "all fields need to have the same datatype"
+        assert all(field.datatype == fields[0].datatype for field in fields), (
+            "all fields need to have the same datatype"
+        )
         points = unstructured_to_structured(points, dtype=dtype)
     else:
         assert points.dtype == dtype, "the fields and the dtype of the structured array do not match"
@@ -61,7 +63,7 @@ def create_cloud(header, fields, points, point_step=None):
 
 
 def read_points(cloud, field_names=None, skip_nans=False):
-    """Structured array (points,) of a cloud's fields, or of those that are named; skip_nans leaves out points with NaN."""
+    """Structured array (points,) of all fields, or of those that are named; skip_nans leaves out points with NaN."""
     dtype = dtype_from_fields(cloud.fields, cloud.point_step)
     points = np.ndarray(shape=(cloud.width * cloud.height,), dtype=dtype, buffer=cloud.data)
     if field_names is not None:
