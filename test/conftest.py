@@ -1,28 +1,41 @@
 """What all tests share: a ROS domain of their own for every run, and which tests need the ROS packages."""
 
-import contextlib
 import importlib.util
 import os
+import socket
 
 import pytest
 
-resources = contextlib.ExitStack()
 HAS_ROS = importlib.util.find_spec("rclpy") is not None
+
+# ROS's own domain_coordinator, which not every release's wheels have, reserves a domain in this way and at these ports.
+FIRST_PORT = 32768
+DOMAINS = range(1, 101)
+
+reservation = socket.socket()
+
+
+def reserve_domain() -> int:
+    """A ROS domain that no other run on this machine has; the bound port keeps it until the process ends."""
+    for domain in DOMAINS:
+        try:
+            reservation.bind(("", FIRST_PORT + domain))
+        except OSError:
+            continue
+        return domain
+    raise RuntimeError(f"all ROS domains from {DOMAINS[0]} to {DOMAINS[-1]} are taken by other test runs")
 
 
 def pytest_configure():
-    """Take a ROS domain that no other run on this machine has; the tests' own processes inherit it."""
-    if HAS_ROS:
-        from domain_coordinator import domain_id
-
-        os.environ["ROS_DOMAIN_ID"] = str(resources.enter_context(domain_id()))
-        # Nothing of a robot or a colleague on the same network reaches a test, and no test reaches them.
-        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    """Keep this run's ROS processes, which inherit these variables, and those of others apart."""
+    os.environ["ROS_DOMAIN_ID"] = str(reserve_domain())
+    # Nothing of a robot or a colleague on the same network reaches a test, and no test reaches them.
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 
 def pytest_unconfigure():
     """Give the domain back."""
-    resources.close()
+    reservation.close()
 
 
 def pytest_collection_modifyitems(items):
