@@ -36,11 +36,9 @@ def workspace(tmp_path_factory):
 
 def shell(script, folder):
     """Run a script as if the wheels were a sourced distribution, and the environment's python the system's."""
-    prefix = Path(PYTHON).parent.parent
-    underlay = [p for p in os.environ["AMENT_PREFIX_PATH"].split(os.pathsep) if p.endswith("underlay/install")]
-    prefixes = os.pathsep.join([*underlay, str(prefix)])
-    environment = {**os.environ, "AMENT_PREFIX_PATH": prefixes, "CMAKE_PREFIX_PATH": prefixes, "MAKEFLAGS": "-j2"}
-    environment["PATH"] = os.pathsep.join([str(prefix / "bin"), os.environ["PATH"]])
+    prefix = str(Path(PYTHON).parent.parent)
+    environment = {**os.environ, "AMENT_PREFIX_PATH": prefix, "CMAKE_PREFIX_PATH": prefix, "MAKEFLAGS": "-j2"}
+    environment["PATH"] = os.pathsep.join([f"{prefix}/bin", os.environ["PATH"]])
     result = subprocess.run(
         ["/bin/sh", "-ec", script],
         cwd=folder,
@@ -60,6 +58,7 @@ def test_colcon_sees_one_package(workspace):
     assert listed.split() == ["interpose_ros"]
 
 
+@pytest.mark.skipif(" " in PYTHON, reason="the setup.sh that colcon writes does not quote the interpreter's path")
 @pytest.mark.parametrize(("name", "options"), [("plain", ""), ("linked", "--symlink-install")])
 def test_build_install_and_use(workspace, name, options):
     folder = workspace / name

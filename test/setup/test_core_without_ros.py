@@ -30,7 +30,8 @@ names = [m.name for m in pkgutil.walk_packages(interpose_ros.__path__, "interpos
 names = [n for n in names if not n.startswith("interpose_ros.ros.") and n != "interpose_ros.ros"]
 for name in names:
     importlib.import_module(name)
-print(interpose_ros.__file__, interpose_ros.__version__, len(names))
+for result in (interpose_ros.__file__, interpose_ros.__version__, len(names)):
+    print(result)
 """
 
 
@@ -93,7 +94,7 @@ def test_pip_install(environment, source, tmp_path):
     install(environment, source)
     shutil.rmtree(source)
     for folder in ("/", tmp_path):
-        file, version, count = run(environment, "-c", IMPORT_ALL, cwd=folder).split()
+        file, version, count = run(environment, "-c", IMPORT_ALL, cwd=folder).splitlines()
         assert Path(file).is_relative_to(tmp_path / "environment")
         assert (version, int(count) > 10) == ("0.1.0", True)
     assert "usage" in run(environment.with_name("interpose"), "--help").lower()
@@ -104,7 +105,7 @@ def test_pip_install_editable(environment, source, tmp_path):
     (source / "interpose_ros" / "edited.py").write_text(textwrap.dedent("""answer = 42"""))
     assert run(environment, "-c", "import interpose_ros.edited as e; print(e.answer)", cwd=tmp_path).strip() == "42"
     for folder in ("/", source):
-        file, _, _ = run(environment, "-c", IMPORT_ALL, cwd=folder).split()
+        file, _, _ = run(environment, "-c", IMPORT_ALL, cwd=folder).splitlines()
         assert Path(file).resolve() == source / "interpose_ros" / "__init__.py"
     assert "usage" in run(environment.with_name("interpose"), "--help").lower()
 

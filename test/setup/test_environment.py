@@ -63,7 +63,7 @@ from ament_index_python.packages import get_package_share_directory
 for package in ("interpose_ros", "cv_bridge", "sensor_msgs_py", "tf2_msgs", "tf_transformations", "rclpy"):
     print(get_package_share_directory(package))
 """
-    shares = run(PYTHON, "-c", code, cwd=tmp_path).split()
+    shares = run(PYTHON, "-c", code, cwd=tmp_path).splitlines()
     assert all(Path(share, "package.xml").is_file() for share in shares)
     assert (Path(shares[0]) / ".." / ".." / "lib" / "interpose_ros" / "interpose_node").resolve().exists()
 
