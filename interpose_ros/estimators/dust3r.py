@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from interpose_ros.dust3r.alignment import AlignedSubset, AlignmentSettings, align_subsets
 from interpose_ros.dust3r.checkpoint import load_network
+from interpose_ros.dust3r.cpu import pack_for_cpu
 from interpose_ros.dust3r.inference import (
     InferenceSettings,
     Pair,
@@ -89,7 +90,7 @@ class Dust3rEstimator:
         settings: Dust3rSettings | None = None,
     ) -> Dust3rEstimator:
         """Estimator with the weights at a path; see ``load_network`` for what the path may be, and for errors."""
-        return cls(load_network(path, device, dtype), settings)
+        return cls(pack_for_cpu(load_network(path, device, dtype)), settings)
 
     def estimate(self, views: Sequence[View]) -> PoseEstimate | Refusal:
         """Pose of the last view with respect to the first."""
