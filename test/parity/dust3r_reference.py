@@ -35,7 +35,7 @@ def load_reference(name: str) -> types.ModuleType:
     if folder not in sys.path:
         sys.path.append(folder)
     _stand_in_where_missing("torchvision.transforms", _transforms())
-    _stand_in_where_missing("huggingface_hub", {"PyTorchModelHubMixin": _HubMixin})
+    _stand_in_where_missing("huggingface_hub", {"PyTorchModelHubMixin": _HubMixin, "__version__": "1.0"})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module(f"mini_dust3r.{name}")
