@@ -219,5 +219,15 @@ def test_data_that_is_no_image(bridge):
     message = CompressedImage(format="jpeg")
     message.data.frombytes(b"this is no image at all")
     assert bridge.compressed_imgmsg_to_cv2(message) is None
-    with pytest.raises((CvBridgeError, cv2.error)):
-        bridge.compressed_imgmsg_to_cv2(message, "bgr8")
+    assert bridge.compressed_imgmsg_to_cv2(message, "bgr8") is None
+    with pytest.raises(CvBridgeError):
+        bridge.compressed_imgmsg_to_cv2(message, "rgb8")
+
+
+def test_a_grey_file_stays_grey(bridge):
+    """Asking for bgr8 does not add channels, and asking for another encoding fails: look at the dimensions."""
+    message = bridge.cv2_to_compressed_imgmsg(np.full((4, 6), 9, np.uint8), "png")
+    assert bridge.compressed_imgmsg_to_cv2(message).shape == (4, 6)
+    assert bridge.compressed_imgmsg_to_cv2(message, "bgr8").shape == (4, 6)
+    with pytest.raises(CvBridgeError):
+        bridge.compressed_imgmsg_to_cv2(message, "mono8")

@@ -80,11 +80,11 @@ class CvBridge:
     def compressed_imgmsg_to_cv2(self, cmprs_img_msg, desired_encoding="passthrough"):
         """Decode a sensor_msgs/CompressedImage.
 
-        With "passthrough" the result is what OpenCV makes of the file, which is None for data that is no image. Every
-        other encoding takes a decoded colour image, and raises CvBridgeError for anything else.
+        With "passthrough" and "bgr8" the result is what OpenCV makes of the file: None for data that is no image, two
+        dimensions for a grey one. Other encodings take a colour image and raise CvBridgeError for anything else.
         """
         image = cv2.imdecode(np.frombuffer(cmprs_img_msg.data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-        if desired_encoding == "passthrough":
+        if desired_encoding in ("passthrough", "bgr8"):
             return image
         if image is None:
             raise CvBridgeError("the data is not an image that OpenCV can decode")
