@@ -111,8 +111,8 @@ def align_subsets(
         predictions: both orders of every pair within each subset.
         subsets: numbers of views, at least two each; the first is the origin.
         settings: thresholds and sizes.
-        use_camera: per view of ``predictions``, whether its K is known; else its focal length is estimated and its
-            principal point is the centre. By default all are known.
+        use_camera: per view of ``predictions``, whether its K is known. Else its principal point is the centre and
+            its focal length is estimated, one for all such views of equal size in a subset. By default all are known.
 
     Raises:
         ValueError: a subset is too small, or lacks an order of a pair.
@@ -160,7 +160,7 @@ def _restrict(batch: AlignmentBatch, positions: tuple[int, ...]) -> AlignmentBat
     local = torch.tensor(edges_of(len(positions)), device=batch.edges.device)
     views = list(positions)
     return AlignmentBatch(
-        local, batch.pixels[:, views], batch.focal[:, views], batch.focal_known[:, views],
+        local, batch.pixels[:, views], batch.focal[:, views], batch.focal_group[:, views],
         batch.points[:, kept], batch.weights[:, kept], batch.edge_score[:, kept], batch.unit[:, kept],
     )  # fmt: skip
 

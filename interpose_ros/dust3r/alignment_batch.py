@@ -24,7 +24,7 @@ class AlignmentBatch:
         pixels: ``(s, n, p, 2)`` coordinates on the plane z = 1 where K is known; where the focal length is unknown,
             offsets from the image's centre in pixels.
         focal: ``(s, n)`` initial focal length in pixels; 1 where K is known.
-        focal_known: ``(s, n)``.
+        focal_group: ``(s, n)`` views of one subset with the same number share a focal length; -1 where K is known.
         points: ``(s, e, 2, p, 3)`` first and second pointmap of each edge, divided by ``unit``.
         weights: ``(s, e, 2, p)`` logarithm of the confidence; 0 for points that do not count.
         edge_score: ``(s, e)`` product of both maps' mean confidence; 0 for edges that do not take part.
@@ -34,7 +34,7 @@ class AlignmentBatch:
     edges: Tensor
     pixels: Tensor
     focal: Tensor
-    focal_known: Tensor
+    focal_group: Tensor
     points: Tensor
     weights: Tensor
     edge_score: Tensor
@@ -42,7 +42,7 @@ class AlignmentBatch:
 
     def select(self, scenes: Tensor) -> AlignmentBatch:
         """The given scenes."""
-        parts = (self.pixels, self.focal, self.focal_known, self.points, self.weights, self.edge_score, self.unit)
+        parts = (self.pixels, self.focal, self.focal_group, self.points, self.weights, self.edge_score, self.unit)
         return AlignmentBatch(self.edges, *(part[scenes] for part in parts))
 
 
@@ -109,9 +109,9 @@ def gather(
     depth = torch.where(counts[:, :, 0], points[:, :, 0].norm(dim=-1), torch.nan)
     unit = torch.nan_to_num(depth.nanmedian(-1).values, nan=1.0).clamp(min=1e-9)
     score = confidence.mean(-1).prod(-1) * enough
-    pixels, focal, known = _rays(predictions, subsets, use_camera, chosen, points, weights, edges)
+    pixels, focal, group = _rays(predictions, subsets, use_camera, chosen, points, weights, edges)
     return AlignmentBatch(
-        torch.tensor(edges, device=points.device), pixels, focal, known, points / unit[..., None, None, None], weights,
+        torch.tensor(edges, device=points.device), pixels, focal, group, points / unit[..., None, None, None], weights,
         score, unit,
     )  # fmt: skip
 
@@ -142,7 +142,7 @@ def _rays(
     weights: Tensor,
     edges: list[tuple[int, int]],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixels or rays, initial focal lengths, and whether they are known; per subset and view."""
+    """Pixels or rays, initial focal lengths, and which views share one; per subset and view."""
     device = points.device
     s, n = len(subsets), len(subsets[0])
     rays_of_view = {}
@@ -156,10 +156,13 @@ def _rays(
             rays = pixels - torch.tensor([0.5 * (camera.width - 1), 0.5 * (camera.height - 1)]).to(pixels)
         rays_of_view[view] = rays
     pixels = torch.stack([torch.stack([rays_of_view[v] for v in subset]) for subset in subsets])
-    known = torch.tensor([[bool(use_camera[v]) for v in subset] for subset in subsets], device=device)
+    # Views that nobody calibrated are frames of one clip, made by one camera that does not exist: equal sizes share a
+    # focal length.
+    sizes = {v: predictions.views[v].pixels.shape[1] * 65536 + predictions.views[v].pixels.shape[0] for v in chosen}
+    group = torch.tensor([[-1 if use_camera[v] else sizes[v] for v in subset] for subset in subsets], device=device)
     focal = torch.ones(s, n, dtype=torch.float64, device=device)
     for i in range(n):
-        if bool(known[:, i].all()):
+        if bool((group[:, i] < 0).all()):
             continue
         # A view's own map appears on every edge that starts at it: all of them vote.
         outgoing = [k for k, (first, _) in enumerate(edges) if first == i]
@@ -167,6 +170,7 @@ def _rays(
         seen = pixels[:, i].repeat(1, len(outgoing), 1)
         side = float(max(max(predictions.views[v[i]].pixels.shape[:2]) for v in subsets))
         estimate = focal_by_weiszfeld(own, seen, torch.zeros(s, 2).to(seen), weight, side)
-        fallback = torch.nan_to_num(estimate, nan=1.2 * side)
-        focal[:, i] = torch.where(known[:, i], 1.0, fallback)
-    return pixels, focal, known
+        focal[:, i] = torch.where(group[:, i] < 0, 1.0, torch.nan_to_num(estimate, nan=1.2 * side))
+    shared = (group[:, :, None] == group[:, None]).to(focal)
+    log_mean = (shared * focal.log()[:, None]).sum(-1) / shared.sum(-1)
+    return pixels, torch.where(group < 0, 1.0, log_mean.exp()), group

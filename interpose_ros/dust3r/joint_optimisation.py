@@ -251,14 +251,37 @@ def _step(
         index = torch.tensor(columns, device=H.device)
         H[:, index[:, None], index[None, :]] += local_H
         g[:, index] += local_g
+    shared = _shared_focal(batch.focal_group, size)
+    if shared is not None:
+        H, g = shared.transpose(-1, -2) @ H @ shared, (g[:, None] @ shared)[:, 0]
     diagonal = torch.diagonal(H, dim1=-2, dim2=-1)
     diagonal += damping[:, None] * diagonal + 1e-12 * diagonal.amax(-1, keepdim=True) + 1e-300
     factorised, _ = torch.linalg.cholesky_ex(H)
     delta = torch.cholesky_solve(g[..., None], factorised)[..., 0]
+    if shared is not None:
+        delta = (shared @ delta[..., None])[..., 0]
     moved = _move(state, delta, n, e)
     for view in range(n):
         moved.depth[:, view] = _fit_depth(batch, moved, weights, view)
     return moved
+
+
+def _shared_focal(group: Tensor, size: int) -> Tensor | None:
+    """``(s, size, size)`` from unknowns to those in which views of a group have the first one's focal length.
+
+    None where no two views share one.
+    """
+    s, n = group.shape
+    same = (group[:, :, None] == group[:, None]) & (group >= 0)[:, None]
+    leader = same.to(torch.int8).argmax(-1)
+    follows = (group >= 0) & (leader != torch.arange(n, device=group.device))
+    if not bool(follows.any()):
+        return None
+    matrix = torch.eye(size, dtype=torch.float64, device=group.device).repeat(s, 1, 1)
+    scene, view = follows.nonzero(as_tuple=True)
+    matrix[scene, _VIEW * view + 6, _VIEW * view + 6] = 0.0
+    matrix[scene, _VIEW * view + 6, _VIEW * leader[scene, view] + 6] = 1.0
+    return matrix
 
 
 def _view_system(
@@ -281,7 +304,7 @@ def _view_system(
     identity = torch.eye(3).to(world).expand(*world.shape[:2], 3, 3)
     flat_rays = torch.cat([rays[..., :2], torch.zeros_like(rays[..., :1])], dim=-1)
     focal_column = -depth[..., None] * (flat_rays @ R.transpose(-1, -2))
-    focal_column = torch.where(batch.focal_known[:, view, None, None], 0.0, focal_column)
+    focal_column = torch.where(batch.focal_group[:, view, None, None] < 0, 0.0, focal_column)
     J_view = torch.cat([-_skew(depth[..., None] * direction), identity, focal_column[..., None]], dim=-1)
     J_edge = torch.cat([-_skew(world), world[..., None], identity], dim=-1)
 
