@@ -30,6 +30,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from interpose_ros.dust3r.alignment import AlignmentSettings, align_subsets
+from interpose_ros.dust3r.compilation import compile_blocks
 from interpose_ros.dust3r.config import NetworkConfig
 from interpose_ros.dust3r.cpu import pack_for_cpu
 from interpose_ros.dust3r.inference import InferenceSettings, PairPredictions, complete_pairs, predict_pairs
@@ -73,6 +74,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--repeats", type=int, default=3, help="runs of which the median counts")
     parser.add_argument("--subsets-per-clip", type=int, default=SUBSETS, help="fewer for a quick look only")
+    parser.add_argument("--compile", action="store_true", help="measure torch.compile as well")
     parser.add_argument("--alignment-side", type=int, default=112, help="side in pixels of the pointmaps with truth")
     arguments = parser.parse_args()
     if not (arguments.reference / "mini_dust3r").is_dir():
@@ -83,6 +85,8 @@ def main() -> None:
     began = time.perf_counter()
     report: dict[str, Any] = {"pair": bench.pair()}
     print(json.dumps(report["pair"]), flush=True)
+    if arguments.compile:
+        report["compiled"] = bench.compiled()
     report |= bench.sets(arguments.subsets_per_clip, arguments.alignment_side)
     report["environment"] = environment(arguments.device, time.perf_counter() - began)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
@@ -140,6 +144,20 @@ class Bench:
             "peak_megabytes": memory,
             "unit_seconds": self._units,
         }
+
+    def compiled(self) -> dict[str, Any]:
+        """Our network with and without ``torch.compile``, one pair at full size in both orders."""
+        plain = self.networks(FULL).ours
+        blocks = Dust3rNetwork(FULL).eval().requires_grad_(False).to(self._device)
+        compiled = compile_blocks(blocks)
+        views = random_views(2)
+        seconds = self._alternate(
+            {
+                "plain": lambda: discard(predict_pairs(plain, views, complete_pairs(range(2)))),
+                "compiled": lambda: discard(predict_pairs(compiled, views, complete_pairs(range(2)))),
+            }
+        )
+        return {"speedup": seconds["plain"] / seconds["compiled"], "seconds": seconds}
 
     def _unit_times(self, networks: Networks) -> dict[str, float]:
         """Seconds per directed pair of the reference, and per image and per directed pair of ours, in full batches."""
@@ -395,6 +413,11 @@ def frames_seen_by_both(scene: list[DepthView], count: int) -> list[int]:
         return float(rotation_distance(T[None, :3, :3], np.eye(3)[None])[0])
 
     return sorted(sorted(frames, key=lambda k: max(turn(k, 0), turn(k, 1)))[:count])
+
+
+def discard(result: object) -> None:
+    """For runs of which only the time counts."""
+    del result
 
 
 def random_views(count: int, side: int = 224) -> list[PreparedView]:

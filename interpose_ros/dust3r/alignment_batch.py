@@ -100,8 +100,10 @@ def gather(
     gathered = [[edge_data(subset[i], subset[j]) for i, j in edges] for subset in subsets]
     points = torch.stack([torch.stack([p for p, _ in row]) for row in gathered]).to(torch.float64)
     confidence = torch.stack([torch.stack([c for _, c in row]) for row in gathered]).to(torch.float64)
-    counts = (confidence >= min_confidence) & torch.isfinite(points).all(-1)
-    weights = torch.where(counts, confidence.clamp(min=1.0).log(), 0.0)
+    # Exponentials overflow on images that the network cannot cope with; such points do not count.
+    counts = (confidence >= min_confidence) & torch.isfinite(confidence) & torch.isfinite(points).all(-1)
+    confidence = torch.where(counts, confidence, 1.0)
+    weights = confidence.clamp(min=1.0).log()
     enough = (counts.sum(-1) >= MIN_EDGE_POINTS).all(-1)
     weights = weights * enough[..., None, None]
     points = torch.where(counts[..., None], points, 0.0)

@@ -81,8 +81,9 @@ def directed_pose(
     Raises:
         ValueError: neither intrinsics nor ``fallback`` were given.
     """
-    confidence = maps.confidence_second.cpu().numpy()
-    rows, columns = np.nonzero(confidence >= settings.min_confidence)
+    confidence, all_points = maps.confidence_second.cpu().numpy(), maps.points_second.cpu().numpy().astype(np.float64)
+    usable = (confidence >= settings.min_confidence) & np.isfinite(confidence) & np.isfinite(all_points).all(axis=-1)
+    rows, columns = np.nonzero(usable)
     if len(rows) < MIN_POINTS:
         return PairPoseFailure(
             f"{len(rows)} points of the second view have a confidence of {settings.min_confidence:g} or more; "
@@ -91,7 +92,7 @@ def directed_pose(
     if len(rows) > settings.max_points:
         kept = np.linspace(0, len(rows) - 1, settings.max_points).astype(np.int64)
         rows, columns = rows[kept], columns[kept]
-    points = maps.points_second.cpu().numpy()[rows, columns].astype(np.float64)
+    points = all_points[rows, columns]
     pixels = np.stack([columns, rows], axis=1).astype(np.float64) * stride
     if camera_second is None:
         camera_second = _camera_from_pointmap(fallback, stride, settings)
@@ -121,7 +122,7 @@ def directed_pose(
         T_second_first,
         float(share),
         int(info["num_inliers"]),
-        float(maps.confidence_first.mean() * maps.confidence_second.mean()),
+        _mean_confidence(maps.confidence_first) * _mean_confidence(maps.confidence_second),
         camera_second.focal_length,
         float(depth_first.median()),
     )
@@ -173,6 +174,11 @@ def pair_pose(
     if forward.mean_confidence * forward.inlier_share >= backward.mean_confidence * backward.inlier_share:
         return PairPose(T_b_a_forward, forward, backward, T_b_a_backward)
     return PairPose(T_b_a_backward, backward, forward, T_b_a_forward)
+
+
+def _mean_confidence(confidence: torch.Tensor) -> float:
+    """Mean, where an overflowed value counts as the least confidence there is."""
+    return float(torch.nan_to_num(confidence, nan=1.0, posinf=1.0).mean())
 
 
 def _camera_from_pointmap(maps: PairMaps | None, stride: int, settings: PairPoseSettings) -> Camera | None:

@@ -11,6 +11,7 @@ from interpose_ros.dust3r.alignment_batch import gather
 from interpose_ros.dust3r.inference import PairMaps, complete_pairs
 from interpose_ros.dust3r.initial_poses import candidate_trees, canonical_units
 from interpose_ros.dust3r.joint_optimisation import optimise, state_from_poses
+from interpose_ros.dust3r.pair_pose import pair_pose
 from interpose_ros.dust3r.procrustes import Similarity, robust_similarity, weighted_similarity
 from interpose_ros.dust3r.synthetic import (
     REALISTIC_FAULTS,
@@ -172,6 +173,24 @@ def test_points_lie_where_the_view_sees_them() -> None:
         points = view.points_first @ result.pose(position)[:3, :3].T + result.pose(position)[:3, 3]
         np.testing.assert_allclose(views[position].camera.project(points), view.pixels, atol=1e-2)
         assert len(points) <= 100
+
+
+def test_overflowed_pointmaps_do_not_count() -> None:
+    rng = np.random.default_rng(9)
+    views = room_views(rng, 3, np.radians(40))
+    predictions = predict_from_depth(views, complete_pairs(range(3)), Faults(), rng)
+    for pair, value in (((0, 1), torch.inf), ((1, 2), torch.nan)):
+        maps = predictions[pair]
+        points, confidence = maps.points_second.clone(), maps.confidence_second.clone()
+        points[:60] = value
+        confidence[:80] = value
+        predictions.store(pair, replace(maps, points_second=points, confidence_second=confidence))
+    (result,) = align_subsets(predictions, [range(3)])
+    assert rotation_error(result, views) < 0.01
+    assert np.isfinite(result.mean_score)
+    pair = pair_pose(predictions[0, 1], predictions[1, 0], 1, views[0].camera, views[1].camera)
+    truth = true_pose(views[0], views[1])
+    assert float(np.degrees(rotation_distance(pair.T_b_a[None, :3, :3], truth[None, :3, :3])[0])) < 0.01
 
 
 def test_every_order_must_be_there() -> None:
