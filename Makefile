@@ -8,6 +8,14 @@ export ROS_WHEELS
 VENV := .venv$(if $(filter-out jazzy,$(ROS_WHEELS)),-$(ROS_WHEELS))
 COLCON := .colcon/$(ROS_WHEELS)
 
+# Virtual environments and CMake note where they are.
+ifneq ($(MAKECMDGOALS),clean)
+MADE_IN := $(file <$(VENV)/made-in)
+ifneq ($(MADE_IN),$(if $(MADE_IN),$(CURDIR)))
+$(error $(VENV) was made in $(MADE_IN) and does not work here: run `make clean` once)
+endif
+endif
+
 # Every recipe runs through tools/ros-env, which takes the variables of a sourced ROS distribution out. Said once.
 $(shell tools/ros-env --report)
 export INTERPOSE_ROS_QUIET := 1
