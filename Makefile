@@ -39,8 +39,8 @@ test: env            ## all tests; make test ARGS="test/geometry -k pose" for so
 demo: env            ## node and recorded bag as separate processes, compared with the truth; writes out/demo
 	@python -m interpose_ros.ros.demo $(ARGS)
 
-bench: env           ## times of each stage on this machine; writes out/bench
-	@python -m benchmarks.run $(ARGS)
+bench: env           ## times of each stage on this machine; more in benchmarks/
+	@interpose bench $(ARGS)
 
 parity: env          ## the DUSt3R network against the reference implementation, fetched after its licence is shown
 	@PYTHON=python tools/parity.sh
