@@ -44,7 +44,7 @@ def pack_for_cpu(network: Dust3rNetwork) -> Dust3rNetwork:
     if network.device.type != "cpu" or network.compute_dtype != torch.float32 or not packing_is_available():
         return network
     for module in list(network.modules()):
-        if isinstance(module, Mlp):
+        if isinstance(module, Mlp) and isinstance(module.fc1, nn.Linear):
             module.fc1 = PackedLinear(module.fc1, "gelu")
             module.act = nn.Identity()
     for module in list(network.modules()):

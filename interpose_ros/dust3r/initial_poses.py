@@ -55,9 +55,9 @@ def _fewest_steps(strength: np.ndarray, centre: int) -> np.ndarray:
     while len(reached) < n:
         new = {}
         for child in set(range(n)) - reached:
-            parents = [p for p in reached if strength[p, child] > 0]
+            parents = sorted(p for p in reached if strength[p, child] > 0)
             if parents:
-                new[child] = max(parents, key=lambda p, c=child: strength[p, c])
+                new[child] = parents[int(np.argmax(strength[parents, child]))]
         if not new:
             break
         for child, parent in new.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ class Similarity:
         t = self.scale[..., None] * (self.R @ other.t[..., None])[..., 0] + self.t
         return Similarity(self.scale * other.scale, self.R @ other.R, t)
 
-    def __getitem__(self, index: object) -> Similarity:
+    def __getitem__(self, index: Any) -> Similarity:
         return Similarity(self.scale[index], self.R[index], self.t[index])
 
 

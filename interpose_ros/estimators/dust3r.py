@@ -145,8 +145,9 @@ class Dust3rEstimator:
 
     def _from_pair(self, predictions: PairPredictions, pair: Pair, known: Sequence[bool]) -> PoseEstimate | Refusal:
         a, b = pair
-        cameras = [predictions.views[v].camera if known[v] else None for v in pair]
-        result = pair_pose(predictions[a, b], predictions[b, a], predictions.stride, *cameras, self._settings.pair)
+        camera_a, camera_b = (predictions.views[v].camera if known[v] else None for v in pair)
+        maps_ab, maps_ba = predictions[a, b], predictions[b, a]
+        result = pair_pose(maps_ab, maps_ba, predictions.stride, camera_a, camera_b, self._settings.pair)
         if isinstance(result, PairPoseFailure):
             return Refusal(RefusalReason.NO_OVERLAP, f"dust3r finds no pose of the pair; {result.text}")
         T_b_a = result.T_b_a
@@ -167,13 +168,14 @@ class Dust3rEstimator:
     def _from_alignment(self, result: AlignedSubset, views: Sequence[PreparedView]) -> PoseEstimate | Refusal:
         T_b_a = result.pose(-1)
         linked = [position for position, view in enumerate(result.aligned) if view is not None]
-        if T_b_a is None:
+        first = result.aligned[0]
+        if T_b_a is None or first is None:
             return Refusal(
                 RefusalReason.NO_OVERLAP,
                 f"dust3r links {max(len(linked) - 1, 0)} of {len(result.views) - 1} views to the first, not the "
                 f"last: too few points with a confidence of {self._settings.alignment.min_confidence:g}",
             )
-        points = result.aligned[0].points_first[result.aligned[0].weights > 0]
+        points = first.points_first[first.weights > 0]
         depth = float(np.median(points[:, 2])) if len(points) else float("nan")
         baseline = float(np.linalg.norm(T_b_a[:3, 3])) / max(depth, 1e-9)
         evidence = {
