@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="runs of which the median counts")
     parser.add_argument("--subsets-per-clip", type=int, default=SUBSETS, help="fewer for a quick look only")
     parser.add_argument("--compile", action="store_true", help="measure torch.compile as well")
-    parser.add_argument("--alignment-side", type=int, default=112, help="side in pixels of the pointmaps with truth")
+    parser.add_argument("--alignment-side", type=int, default=80, help="side in pixels of the pointmaps with truth")
     arguments = parser.parse_args()
     if not (arguments.reference / "mini_dust3r").is_dir():
         parser.error(f"no reference in {arguments.reference}; tools/parity.sh installs it after showing its licence")
@@ -135,11 +135,15 @@ class Bench:
         def reference() -> None:
             self._reference(pairs, networks.reference)
 
-        seconds = self._alternate({"ours": ours, "reference": reference})
+        def reference_singly() -> None:
+            self._reference(pairs, networks.reference, batch=1)
+
+        seconds = self._alternate({"ours": ours, "reference": reference, "reference_batch_1": reference_singly})
         memory = {"ours": self._peak_memory(ours), "reference": self._peak_memory(reference)}
         self._units = self._unit_times(networks)
         return {
             "speedup": seconds["reference"] / seconds["ours"],
+            "speedup_over_batch_1": seconds["reference_batch_1"] / seconds["ours"],
             "seconds": seconds,
             "peak_megabytes": memory,
             "unit_seconds": self._units,
@@ -295,9 +299,9 @@ class Bench:
             scene.compute_global_alignment(init="mst", niter=300, schedule="cosine", lr=0.01)
         return scene.get_im_poses().detach().cpu().numpy().astype(np.float64)
 
-    def _reference(self, pairs: list, network: nn.Module) -> dict[str, Any]:
+    def _reference(self, pairs: list, network: nn.Module, batch: int = REFERENCE_BATCH) -> dict[str, Any]:
         with contextlib.redirect_stdout(io.StringIO()):
-            return self._inference(pairs, network, self._device, batch_size=REFERENCE_BATCH, verbose=False)
+            return self._inference(pairs, network, self._device, batch_size=batch, verbose=False)
 
     def _now(self) -> float:
         if self._device != "cpu":
