@@ -9,5 +9,5 @@ PYTHON = sys.executable
 
 
 def bare_environment(**extra: str) -> dict[str, str]:
-    """Variables of a process that sourced nothing and has an empty home, plus extra ones."""
-    return {"PATH": os.defpath, "HOME": "/nonexistent", **extra}
+    """Variables of a process that sourced nothing and has a home that takes no files, plus extra ones."""
+    return {"PATH": os.defpath, "HOME": "/dev/null", **extra}
