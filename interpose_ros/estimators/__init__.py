@@ -1,0 +1,1 @@
+"""Pose estimators: from a list of views to the pose of the last one seen from the first."""

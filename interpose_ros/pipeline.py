@@ -1,0 +1,193 @@
+"""The one place where the steps meet: overlap, two-view pose, frames in between, decision."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from interpose_ros.answer import Branch, Candidate, Overlap, PairAnswer
+from interpose_ros.config import InterposeConfig
+from interpose_ros.estimators.features import FeaturesEstimator
+from interpose_ros.estimators.protocol import PoseEstimate
+from interpose_ros.interpolation.bridging import choose_bridging_frames
+from interpose_ros.interpolation.clip import Interpolator
+from interpose_ros.matching.store import MatchStore, VerifiedPair
+from interpose_ros.refusal import Refusal, RefusalReason
+from interpose_ros.selection.confidence import UNCALIBRATED_CONFIDENCE, Calibration, Confidence, shipped_calibrations
+from interpose_ros.selection.decision import reason_against_bridge, reason_against_pair
+from interpose_ros.views import View
+
+Progress = Callable[[str, float], None]
+"""Called with the stage ("overlap", "clips", "clip_poses", "selection") and the fraction of the whole, 0 to 1."""
+
+MATCHES = "matches"
+"""Name of the estimator that uses the two keyframes alone."""
+
+
+class InterposePipeline:
+    """Answers where camera B was, seen from camera A, and how far that may be trusted."""
+
+    def __init__(
+        self,
+        config: InterposeConfig,
+        store: MatchStore,
+        calibrations: dict[tuple[str, str], Calibration] | None = None,
+    ) -> None:
+        self.config, self.store = config, store
+        self._calibrations = shipped_calibrations() if calibrations is None else calibrations
+        self._features = FeaturesEstimator(store, config.frames)
+
+    @classmethod
+    def from_config(cls, config: InterposeConfig) -> InterposePipeline:
+        """Pipeline with the default networks.
+
+        Raises:
+            FileNotFoundError: weights are not installed; the message says how to install them.
+        """
+        return cls(config, MatchStore.with_default_networks(config))
+
+    def estimate(
+        self,
+        view_a: View,
+        view_b: View,
+        interpolators: Sequence[Interpolator] = (),
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> PairAnswer:
+        """Pose of B with respect to A.
+
+        Where the keyframes' own matches are evidence enough, nothing more is spent. Otherwise the interpolators' clips are
+        tried in their order until one bridges the keyframes.
+
+        Args:
+            view_a, view_b: the keyframes.
+            interpolators: where frames in between come from, the preferred first; none for the keyframes alone.
+            progress: called as work goes on.
+            cancelled: asked between steps; True ends the work with a refusal.
+        """
+        report = progress or (lambda stage, fraction: None)
+        stop = cancelled or (lambda: False)
+        clock = _StageClock()
+        report("overlap", 0.0)
+        with clock.stage("overlap"):
+            pair = self.store.pair(view_a, view_b)
+            overlap = Overlap(*pair.coverage())
+        pair_only = self._pair_candidate(pair)
+        candidates = [pair_only]
+        refusal = self._refusal(pair_only, reason_against_pair)
+        selected, branch, inliers = (None, Branch.NONE, pair.inlier_count)
+        if refusal is None:
+            selected, branch = pair_only, Branch.MATCHES
+
+        for interpolator in interpolators if selected is None else ():
+            for clip in interpolator.clips(view_a, view_b):
+                if stop():
+                    refusal = Refusal(RefusalReason.CANCELLED, "cancelled before an answer was found")
+                    break
+                with clock.stage("clips"):
+                    frames = choose_bridging_frames(
+                        view_a,
+                        view_b,
+                        clip.frames,
+                        self.store,
+                        self.config.frames,
+                        lambda fraction: report("clips", 0.1 + 0.5 * fraction),
+                        stop,
+                    )
+                if stop():
+                    refusal = Refusal(RefusalReason.CANCELLED, "cancelled before an answer was found")
+                    break
+                report("clip_poses", 0.6)
+                with clock.stage("clip_poses"):
+                    result = self._features.estimate([view_a, *frames, view_b])
+                candidate = Candidate(
+                    self._features.name,
+                    clip.origin,
+                    result,
+                    self._confidence(Branch.FRAMES, self._features.name, result),
+                )
+                candidates.append(candidate)
+                against = self._refusal(candidate, reason_against_bridge)
+                if against is None:
+                    selected, branch, refusal = candidate, Branch.FRAMES, None
+                    break
+                refusal = against
+            if selected is not None or stop():
+                break
+
+        report("selection", 1.0)
+        final = None
+        if selected is not None:
+            final = replace(selected, selected=True)
+            candidates = [final if candidate is selected else candidate for candidate in candidates]
+            if branch is Branch.FRAMES and isinstance(final.result, PoseEstimate):
+                inliers = int(final.result.evidence["bridge_inliers"])
+        return PairAnswer(
+            keyframe_a=view_a.keyframe_id,
+            keyframe_b=view_b.keyframe_id,
+            selected=final,
+            refusal=refusal if final is None else None,
+            branch=branch,
+            overlap=overlap,
+            inliers=inliers,
+            candidates=tuple(candidates),
+            stage_seconds=clock.seconds,
+            matched_pixels=pair.inlier_pixels(),
+            frames_used=final.result.frames_used if final and isinstance(final.result, PoseEstimate) else (),
+        )
+
+    def _pair_candidate(self, pair: VerifiedPair) -> Candidate:
+        geometry = pair.geometry
+        if isinstance(geometry, Refusal):
+            return Candidate(MATCHES, None, geometry, None)
+        estimate = PoseEstimate(
+            R_b_a=geometry.R_b_a,
+            direction_b_a=geometry.direction_b_a,
+            model=geometry.model,
+            rotation_covariance=geometry.rotation_covariance,
+            direction_stddev=geometry.direction_stddev,
+            evidence={
+                "inliers": float(geometry.inlier_count),
+                "inlier_ratio": geometry.inlier_count / max(len(pair.matches), 1),
+                "coverage": min(pair.coverage()),
+                "match_score": pair.inlier_score(),
+                "parallax": geometry.parallax,
+                "residual_px": geometry.residual_px,
+                "rotation_stddev": float(np.sqrt(np.trace(geometry.rotation_covariance))),
+            },
+        )
+        return Candidate(MATCHES, None, estimate, self._confidence(Branch.MATCHES, MATCHES, estimate))
+
+    def _confidence(self, branch: Branch, estimator: str, result: PoseEstimate | Refusal) -> Confidence | None:
+        if isinstance(result, Refusal):
+            return None
+        calibration = self._calibrations.get((branch.value, estimator))
+        if calibration is None:
+            return UNCALIBRATED_CONFIDENCE
+        return calibration.confidence(result.evidence, result.direction_b_a is not None)
+
+    def _refusal(self, candidate: Candidate, reason_against: Callable[..., str | None]) -> Refusal | None:
+        """Why a candidate may not become the answer; None where it may."""
+        if isinstance(candidate.result, Refusal):
+            return candidate.result
+        text = reason_against(candidate.result.evidence, self.config.decision)
+        return None if text is None else Refusal(RefusalReason.LOW_CONFIDENCE, text)
+
+
+class _StageClock:
+    """Adds up wall-clock seconds per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start

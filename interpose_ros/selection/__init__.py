@@ -1,0 +1,1 @@
+"""Choosing what to believe: subsets, scores, and confidence."""

@@ -1,0 +1,117 @@
+"""Confidence of a pose: calibrated probabilities from named evidence, never a raw score under another name."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+UNCALIBRATED = "UNCALIBRATED"
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Probabilities that an estimate is right.
+
+    Attributes:
+        rotation_5deg, rotation_15deg: rotation within 5 and within 15 degrees; NaN where uncalibrated.
+        direction_10deg: translation direction within 10 degrees; NaN where uncalibrated or without a direction.
+        calibration_id: names the calibration, or ``UNCALIBRATED``.
+    """
+
+    rotation_5deg: float
+    rotation_15deg: float
+    direction_10deg: float
+    calibration_id: str
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the numbers are probabilities."""
+        return self.calibration_id != UNCALIBRATED
+
+
+UNCALIBRATED_CONFIDENCE = Confidence(math.nan, math.nan, math.nan, UNCALIBRATED)
+
+
+@dataclass(frozen=True)
+class LogisticModel:
+    """Probability from evidence: ``1 / (1 + exp(-(intercept + sum weights[name] * evidence[name])))``."""
+
+    intercept: float
+    weights: Mapping[str, float]
+
+    def probability(self, evidence: Mapping[str, float]) -> float:
+        """Probability for the given evidence; NaN where a number that the model needs was not measured."""
+        logit = self.intercept
+        for name, weight in self.weights.items():
+            logit += weight * evidence.get(name, math.nan)
+        if math.isnan(logit):
+            return math.nan
+        return 1.0 / (1.0 + math.exp(-min(max(logit, -60.0), 60.0)))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Maps the evidence of one branch and estimator to probabilities.
+
+    Attributes:
+        calibration_id: names it in every answer.
+        branch, estimator: what it is for.
+        rotation_5deg, rotation_15deg, direction_10deg: the probabilities' models.
+        description: data it was fitted on, and how small that is.
+        rotation_error_factor, direction_error_factor: observed over predicted standard deviation of right answers.
+    """
+
+    calibration_id: str
+    branch: str
+    estimator: str
+    rotation_5deg: LogisticModel
+    rotation_15deg: LogisticModel
+    direction_10deg: LogisticModel
+    description: str
+    rotation_error_factor: float
+    direction_error_factor: float
+
+    def confidence(self, evidence: Mapping[str, float], has_direction: bool) -> Confidence:
+        """Probabilities for the given evidence."""
+        return Confidence(
+            self.rotation_5deg.probability(evidence),
+            self.rotation_15deg.probability(evidence),
+            self.direction_10deg.probability(evidence) if has_direction else math.nan,
+            self.calibration_id,
+        )
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read a calibration file.
+
+    Raises:
+        ValueError: the file is not a calibration; the message names it and what is wrong.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        models = {
+            name: LogisticModel(float(data[name]["intercept"]), {k: float(v) for k, v in data[name]["weights"].items()})
+            for name in ("rotation_5deg", "rotation_15deg", "direction_10deg")
+        }
+        return Calibration(
+            calibration_id=str(data["calibration_id"]),
+            branch=str(data["branch"]),
+            estimator=str(data["estimator"]),
+            description=str(data["description"]),
+            rotation_error_factor=float(data["rotation_error_factor"]),
+            direction_error_factor=float(data["direction_error_factor"]),
+            **models,
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} is not a calibration file: {error}") from error
+
+
+def shipped_calibrations() -> dict[tuple[str, str], Calibration]:
+    """The calibrations that come with the package, by branch and estimator."""
+    folder = resources.files("interpose_ros.selection").joinpath("calibrations")
+    found = (load_calibration(Path(str(file))) for file in folder.iterdir() if file.name.endswith(".json"))
+    return {(calibration.branch, calibration.estimator): calibration for calibration in found}

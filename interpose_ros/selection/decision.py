@@ -1,0 +1,47 @@
+"""Whether evidence is enough for an answer, by named thresholds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from interpose_ros.config import DecisionConfig
+
+
+def reason_against_pair(evidence: Mapping[str, float], config: DecisionConfig) -> str | None:
+    """Why the matches of two keyframes alone are not enough; None where they are."""
+    return _first_failure(
+        evidence,
+        (
+            ("inliers", "verified matches", config.min_inliers),
+            ("coverage", "of the image covered by verified matches", config.min_coverage),
+            ("inlier_ratio", "of the matches agree", config.min_inlier_ratio),
+            ("match_score", "mean matcher score", config.min_match_score),
+        ),
+    )
+
+
+def reason_against_bridge(evidence: Mapping[str, float], config: DecisionConfig) -> str | None:
+    """Why frames in between do not bridge two keyframes well enough; None where they do."""
+    failure = _first_failure(
+        evidence,
+        (
+            ("bridge_inliers", "verified matches on the weakest link", config.min_bridge_inliers),
+            ("bridge_coverage", "of the image covered on the weakest link", config.min_bridge_coverage),
+            ("bridge_score", "mean matcher score on the weakest link", config.min_bridge_score),
+        ),
+    )
+    if failure is None and evidence["disagreement"] > config.max_disagreement:
+        failure = (
+            f"chained and jointly solved rotations differ by {math.degrees(evidence['disagreement']):.1f} degrees; "
+            f"at most {math.degrees(config.max_disagreement):.1f} are allowed"
+        )
+    return failure
+
+
+def _first_failure(evidence: Mapping[str, float], limits: tuple[tuple[str, str, float], ...]) -> str | None:
+    for name, text, least in limits:
+        # NaN is not enough either.
+        if not evidence[name] >= least:
+            return f"{evidence[name]:.3g} {text}; at least {least:.3g} needed"
+    return None
