@@ -153,7 +153,9 @@ class Camera:
         zero = np.zeros(3)
         if self.distortion_model is DistortionModel.EQUIDISTANT:
             projected, _ = cv2.fisheye.projectPoints(visible, zero, zero, self.K, np.array(self.distortion))
-        else:
-            projected, _ = cv2.projectPoints(visible, zero, zero, self.K, np.array(self.distortion or (0.0,) * 4))
+        elif self.has_distortion:
+            projected, _ = cv2.projectPoints(visible, zero, zero, self.K, np.array(self.distortion))
+        else:  # OpenCV leaves out the skew
+            projected = (visible[:, 0] / visible[:, 0, 2:]) @ self.K[:2].T
         pixels[front] = projected.reshape(-1, 2)
         return pixels

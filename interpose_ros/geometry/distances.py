@@ -18,23 +18,23 @@ def rotation_angle(R: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*ba
 
 
 def rotation_distance(
-    R_first: Float[np.ndarray, "*batch 3 3"], R_second: Float[np.ndarray, "*batch 3 3"]
-) -> Float[np.ndarray, "*batch"]:
+    R_first: Float[np.ndarray, "*#batch 3 3"], R_second: Float[np.ndarray, "*#batch 3 3"]
+) -> Float[np.ndarray, "*#batch"]:
     """Geodesic distance between two rotations of the same frames, within 0 and pi."""
     return rotation_angle(R_first @ np.swapaxes(R_second, -1, -2))
 
 
 def direction_distance(
-    d_first: Float[np.ndarray, "*batch 3"], d_second: Float[np.ndarray, "*batch 3"]
-) -> Float[np.ndarray, "*batch"]:
+    d_first: Float[np.ndarray, "*#batch 3"], d_second: Float[np.ndarray, "*#batch 3"]
+) -> Float[np.ndarray, "*#batch"]:
     """Signed angle between two directions: 0 to pi, where opposite directions are pi apart. Lengths do not matter."""
     cross = np.linalg.norm(np.cross(d_first, d_second), axis=-1)
     return np.asarray(np.arctan2(cross, np.sum(d_first * d_second, axis=-1)))
 
 
 def direction_distance_sign_blind(
-    d_first: Float[np.ndarray, "*batch 3"], d_second: Float[np.ndarray, "*batch 3"]
-) -> Float[np.ndarray, "*batch"]:
+    d_first: Float[np.ndarray, "*#batch 3"], d_second: Float[np.ndarray, "*#batch 3"]
+) -> Float[np.ndarray, "*#batch"]:
     """Angle between two lines, 0 to pi/2: what the papers report. Opposite directions count as equal."""
     angle = direction_distance(d_first, d_second)
     return np.asarray(np.minimum(angle, np.pi - angle))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -41,6 +41,7 @@ class LocalFeatures:
         return self.keypoints.nbytes + self.descriptors.nbytes
 
 
+@runtime_checkable
 class FeatureExtractor(Protocol):
     """Finds local features in an image."""
 

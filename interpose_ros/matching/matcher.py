@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ class Matches:
         return Matches(self.indices[:, ::-1], self.scores)
 
 
+@runtime_checkable
 class FeatureMatcher(Protocol):
     """Matches the features of two images."""
 
