@@ -57,7 +57,7 @@ def test_odometry_through_the_extrinsic_is_the_true_camera_motion_with_drift(top
 
     assert truth.pose_at(images[0]) is None, "motion capture begins after the first image"
     assert all(odometry.pose_at(stamp) is not None for stamp in images)
-    for first, second in itertools.pairwise(images):
+    for first, second in itertools.pairwise(images[1:]):
         error = inverse(truth.relative_pose(first, second)) @ odometry.relative_pose(first, second)
         assert np.linalg.norm(error[:3, 3]) < 0.06
         assert np.degrees(rotation_angle(error[:3, :3])) < 2.0
