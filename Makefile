@@ -40,7 +40,8 @@ demo: env            ## node and recorded bag as separate processes, compared wi
 	@python -m interpose_ros.ros.demo $(ARGS)
 
 bench: env           ## times of each stage on this machine; more in benchmarks/
-	@interpose bench $(ARGS)
+	@python benchmarks/bench_two_view.py $(ARGS)
+	@python benchmarks/bench_dust3r.py $(ARGS)
 
 parity: env          ## the DUSt3R network against the reference implementation, fetched after its licence is shown
 	@PYTHON=python tools/parity.sh

@@ -31,6 +31,12 @@ class TwoViewConfig(_Section):
         1.5, gt=0.0, le=20.0, description="Largest distance of a match to the pose [px of an image of reference size]."
     )
     reference_image_side: int = Field(640, ge=64, description="Longer side of the reference image size [px].")
+    keypoint_noise: float = Field(
+        1.0,
+        gt=0.0,
+        description="Keypoint error that model selection assumes at least [px of an image of reference size]; parallax "
+        "below about twice this counts as rotation.",
+    )
     min_inliers: int = Field(15, ge=8, description="Fewest matches that must agree on a pose.")
     focal_tolerance: float = Field(
         0.06, ge=0.0, le=0.3, description="Relative error of the calibrated focal length that pure rotation allows for."
@@ -66,7 +72,7 @@ class DecisionConfig(_Section):
     documentation is reported on."""
 
     min_inliers: int = Field(40, ge=8, description="Fewest verified matches behind a pose from two keyframes.")
-    min_coverage: float = Field(0.12, ge=0.0, le=1.0, description="Least share of either image that they cover.")
+    min_coverage: float = Field(0.2, ge=0.0, le=1.0, description="Least share of either image that they cover.")
     min_inlier_ratio: float = Field(0.5, ge=0.0, le=1.0, description="Least share of all matches that agree.")
     min_match_score: float = Field(0.3, ge=0.0, le=1.0, description="Least mean matcher score of those that agree.")
     min_bridge_inliers: int = Field(40, ge=8, description="Fewest verified matches on the weakest link of a bridge.")

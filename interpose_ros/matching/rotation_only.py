@@ -68,7 +68,22 @@ def estimate_rotation(
     return (R_b_a, inliers) if np.count_nonzero(inliers) >= 2 else None
 
 
-def rotation_information(R_b_a: Float[np.ndarray, "3 3"], rays_a: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "3 3"]:
-    """Information matrix of small left rotations ``exp(dr) R_b_a`` from rays of unit (one radian) noise."""
-    rotated = rays_a @ R_b_a.T
-    return len(rotated) * np.eye(3) - rotated.T @ rotated
+def rotation_and_focal_information(
+    R_b_a: Float[np.ndarray, "3 3"], points_a: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "4 4"]:
+    """Information matrix of small left rotations ``exp(dr) R_b_a`` and of the logarithm of a common focal length.
+
+    Args:
+        R_b_a: rotation.
+        points_a: points of a on the plane z = 1; their images in b have a noise of one focal length.
+    """
+    moved = points_a @ R_b_a.T
+    x, y = moved[:, 0] / moved[:, 2], moved[:, 1] / moved[:, 2]
+    by_rotation = np.stack(
+        [np.stack([-x * y, 1.0 + x**2, -y], axis=1), np.stack([-1.0 - y**2, x * y, x], axis=1)], axis=1
+    )
+    # A longer focal length enlarges the image in b, and pulls the ray of a towards the axis before it is rotated.
+    pull = -(points_a * [1.0, 1.0, 0.0]) @ R_b_a.T / moved[:, 2:]
+    by_focal = np.stack([x + pull[:, 0] - x * pull[:, 2], y + pull[:, 1] - y * pull[:, 2]], axis=1)
+    jacobian = np.concatenate([by_rotation, by_focal[..., None]], axis=2).reshape(-1, 4)
+    return jacobian.T @ jacobian

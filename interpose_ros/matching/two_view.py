@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import poselib
 from jaxtyping import Bool, Float
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import erf
 
 from interpose_ros.config import TwoViewConfig
 from interpose_ros.geometry.camera import Camera
@@ -17,8 +19,8 @@ from interpose_ros.geometry.se3 import skew
 from interpose_ros.matching.rotation_only import (
     estimate_rotation,
     ray_angles,
+    rotation_and_focal_information,
     rotation_between_rays,
-    rotation_information,
 )
 from interpose_ros.refusal import Refusal, RefusalReason
 
@@ -98,7 +100,9 @@ def estimate_two_view(
         residuals[MotionModel.ROTATION] = correspondences.rotation_transfer(rotation.R_b_a, rotation.focal_factor)
     if plane is not None:
         residuals[MotionModel.PLANAR] = correspondences.homography_transfer(plane)
-    scores = {model: gric(residual, noise_px, *_GRIC_DIMENSIONS[model]) for model, residual in residuals.items()}
+    # The general model absorbs errors along epipolar lines, so its residuals alone understate the noise.
+    assumed_px = max(noise_px, config.keypoint_noise * max(pixel, 1.0))
+    scores = {model: gric(residual, assumed_px, *_GRIC_DIMENSIONS[model]) for model, residual in residuals.items()}
     model = min(scores, key=lambda m: scores[m])
     named_scores = {m.value: float(s) for m, s in scores.items()}
 
@@ -106,7 +110,7 @@ def estimate_two_view(
         inliers = residuals[model] < threshold_px
         if np.count_nonzero(inliers) < config.min_inliers:
             return _too_few(inliers, config)
-        return _rotation_geometry(correspondences, rotation.R_b_a, inliers, noise_px, named_scores)
+        return _rotation_geometry(correspondences, rotation, inliers, noise_px, named_scores)
 
     if model is MotionModel.PLANAR and plane is not None:
         pose = _pose_of_plane(correspondences, plane, general[0], threshold_px)
@@ -226,13 +230,28 @@ def _estimate_general(c: _Correspondences, threshold_px: float) -> tuple[_Pose, 
 
 
 def _noise(residual_px: np.ndarray, threshold_px: float) -> float:
-    """Standard deviation of a keypoint coordinate from the residuals of the matches that fit."""
-    inlying = residual_px[residual_px < threshold_px]
+    """Standard deviation of a keypoint coordinate from the residuals of the matches that fit.
+
+    From the median magnitude of a normal distribution that is cut off: without regard to the cut, a noise that comes near
+    the threshold looks smaller than it is. The cut lies beyond the threshold, where false matches are still rare, as few
+    lie that close to their epipolar line by chance.
+    """
+    cut = 3.0 * threshold_px
+    inlying = residual_px[residual_px < cut]
     if len(inlying) == 0:
         return threshold_px / 3.0
-    # Root mean square, not the median: keypoint noise has heavier tails than a Gaussian, and the criterion compares sums of
-    # squares. A median would understate them and make pure rotation look like motion.
-    return float(np.clip(np.sqrt(np.mean(inlying**2)), 0.1, threshold_px / 2.0))
+    median = float(np.median(inlying))
+
+    def excess_below_median(noise: float) -> float:
+        return float(erf(median / (noise * np.sqrt(2.0))) - 0.5 * erf(cut / (noise * np.sqrt(2.0))))
+
+    low, high = 0.1, threshold_px
+    # The larger the noise, the smaller the share of residuals below the measured median.
+    if excess_below_median(low) <= 0.0:
+        return low
+    if excess_below_median(high) >= 0.0:
+        return high
+    return float(brentq(excess_below_median, low, high, xtol=1e-4))
 
 
 def _estimate_rotation(c: _Correspondences, threshold_px: float, config: TwoViewConfig) -> _RotationFit | None:
@@ -246,8 +265,8 @@ def _estimate_rotation(c: _Correspondences, threshold_px: float, config: TwoView
     if found is None:
         return None
     R_b_a, _ = found
-    best, best_cost = _RotationFit(R_b_a, 1.0), np.inf
-    for factor in np.linspace(1.0 - config.focal_tolerance, 1.0 + config.focal_tolerance, 17):
+
+    def fit(factor: float) -> tuple[_RotationFit, float]:
         scale = np.array([factor, factor, 1.0])
         rays_a, rays_b = c.x_a / scale, c.x_b / scale
         rays_a = rays_a / np.linalg.norm(rays_a, axis=1, keepdims=True)
@@ -257,11 +276,18 @@ def _estimate_rotation(c: _Correspondences, threshold_px: float, config: TwoView
             weight = 1.0 / (1.0 + (ray_angles(R, rays_a, rays_b) * c.focal / threshold_px) ** 2) ** 2
             R = rotation_between_rays(rays_a, rays_b, weight)
         residual = c.rotation_transfer(R, factor)
-        truncated = np.minimum(residual / threshold_px, 1.0)
-        cost = float(truncated @ truncated)
-        if cost < best_cost:
-            best, best_cost = _RotationFit(R, float(factor)), cost
-    return best
+        return _RotationFit(R, factor), float(np.sum(np.minimum(residual / threshold_px, 1.0) ** 2))
+
+    if config.focal_tolerance == 0.0:
+        return fit(1.0)[0]
+    factors = np.linspace(1.0 - config.focal_tolerance, 1.0 + config.focal_tolerance, 9)
+    best = int(np.argmin([fit(float(factor))[1] for factor in factors]))
+    # A step of the grid stands for more rotation than the matches leave open, so the focal length is refined.
+    bounds = (factors[max(best - 1, 0)], factors[min(best + 1, len(factors) - 1)])
+    refined = minimize_scalar(
+        lambda factor: fit(float(factor))[1], bounds=bounds, method="bounded", options={"xatol": 1e-5}
+    )
+    return fit(float(refined.x))[0]
 
 
 def _pose_of_plane(c: _Correspondences, H_b_a: np.ndarray, general: _Pose, threshold_px: float) -> _Pose | Refusal:
@@ -307,17 +333,20 @@ def _too_few(inliers: np.ndarray, config: TwoViewConfig) -> Refusal:
 
 
 def _rotation_geometry(
-    c: _Correspondences, R_b_a: np.ndarray, inliers: np.ndarray, noise_px: float, scores: dict[str, float]
+    c: _Correspondences, fit: _RotationFit, inliers: np.ndarray, noise_px: float, scores: dict[str, float]
 ) -> TwoViewGeometry:
+    R_b_a = fit.R_b_a
     angles = ray_angles(R_b_a, c.rays_a[inliers], c.rays_b[inliers])
-    information = rotation_information(R_b_a, c.rays_a[inliers]) / (2.0 * (noise_px / c.focal) ** 2)
+    # Rotation and focal length were fitted together; what the focal length leaves open is open in the rotation too.
+    points_a = c.x_a[inliers] / [fit.focal_factor, fit.focal_factor, 1.0]
+    information = rotation_and_focal_information(R_b_a, points_a) / (2.0 * (noise_px / c.focal) ** 2)
     return TwoViewGeometry(
         R_b_a=R_b_a,
         direction_b_a=None,
         model=MotionModel.ROTATION,
         inliers=inliers,
         parallax=float(np.median(angles)),
-        rotation_covariance=np.linalg.pinv(information),
+        rotation_covariance=np.linalg.pinv(information, hermitian=True)[:3, :3],
         direction_stddev=float("nan"),
         residual_px=noise_px,
         scores=scores,

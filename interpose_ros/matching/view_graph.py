@@ -90,11 +90,15 @@ def average_rotations(
     """
     R = np.full((count, 3, 3), np.nan)
     R[0] = np.eye(3)
-    for link in sorted(links, key=lambda item: -item.strength) * count:
-        known_i, known_j = np.isfinite(R[link.i, 0, 0]), np.isfinite(R[link.j, 0, 0])
-        if known_i and not known_j:
+    while True:
+        # Prim's algorithm: the strongest link from a placed view to one that is not placed yet.
+        border = [link for link in links if np.isfinite(R[link.i, 0, 0]) != np.isfinite(R[link.j, 0, 0])]
+        if not border:
+            break
+        link = max(border, key=lambda item: item.strength)
+        if np.isfinite(R[link.i, 0, 0]):
             R[link.j] = link.geometry.R_b_a @ R[link.i]
-        elif known_j and not known_i:
+        else:
             R[link.i] = link.geometry.R_b_a.T @ R[link.j]
     usable = [link for link in links if np.isfinite(R[link.i, 0, 0])]
     reached = np.isfinite(R[:, 0, 0])

@@ -1,0 +1,87 @@
+"""Pair files: image pairs with intrinsics, the true pose, and real frames in between where there are any."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from interpose_ros.geometry.se3 import is_rigid
+
+
+class PairFileError(Exception):
+    """A pair file cannot be used; the message names the file, the pair and what is wrong."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPair:
+    """Two images and what is known about them.
+
+    Attributes:
+        image_a, image_b: files.
+        intrinsics_a, intrinsics_b: fx, fy, cx, cy in pixels.
+        distortion_a, distortion_b: OpenCV coefficients, possibly none.
+        T_b_a: true pose; None for two places that do not belong together.
+        frames: real images in between, in order from A to B.
+    """
+
+    image_a: Path
+    image_b: Path
+    intrinsics_a: tuple[float, float, float, float]
+    intrinsics_b: tuple[float, float, float, float]
+    distortion_a: tuple[float, ...]
+    distortion_b: tuple[float, ...]
+    T_b_a: Float[np.ndarray, "4 4"] | None
+    frames: tuple[Path, ...]
+
+
+def load_pair_file(path: Path) -> list[LabelledPair]:
+    """Read a pair file.
+
+    Raises:
+        PairFileError: the file does not exist, is no JSON, holds no pairs, or a pair lacks something.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PairFileError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise PairFileError(f"{path} is not JSON: {error}") from error
+    pairs = data.get("pairs") if isinstance(data, dict) else None
+    if not isinstance(pairs, list) or not pairs:
+        raise PairFileError(f'{path} has no pairs: it needs a list "pairs" with at least one entry')
+    return [_pair(path, number, pair) for number, pair in enumerate(pairs)]
+
+
+def _pair(path: Path, number: int, pair: Any) -> LabelledPair:
+    try:
+        T_b_a = None
+        if pair.get("related", True):
+            T_b_a = np.array(pair["T_0to1"], dtype=np.float64)
+            if T_b_a.shape != (4, 4) or not is_rigid(T_b_a):
+                raise ValueError("T_0to1 is not a rigid 4x4 transform")
+        return LabelledPair(
+            path.parent / pair["image0"],
+            path.parent / pair["image1"],
+            _intrinsics(pair["K0"]),
+            _intrinsics(pair["K1"]),
+            tuple(pair.get("dist0") or ()),
+            tuple(pair.get("dist1") or ()),
+            T_b_a,
+            tuple(path.parent / frame for frame in pair.get("frames") or ()),
+        )
+    except KeyError as error:
+        raise PairFileError(f"{path}, pair {number}: {error} is missing") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise PairFileError(f"{path}, pair {number}: {error}") from error
+
+
+def _intrinsics(K: Any) -> tuple[float, float, float, float]:
+    matrix = np.array(K, dtype=np.float64)
+    if matrix.shape != (3, 3):
+        raise ValueError("K must be 3x3")
+    return float(matrix[0, 0]), float(matrix[1, 1]), float(matrix[0, 2]), float(matrix[1, 2])
