@@ -1,0 +1,90 @@
+"""A thread with a bounded queue, so that ROS callbacks only store and return."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class BoundedWorker(Generic[T]):
+    """Handles items one after another on a thread of its own.
+
+    Args:
+        name: of the thread.
+        capacity: most items that wait; beyond it the oldest is handed to ``dropped``.
+        handle: does the work.
+        dropped: told of each item that was never handled, on the thread that put the newest one in.
+        failed: told of an error that ``handle`` let out; the thread goes on.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        capacity: int,
+        handle: Callable[[T], None],
+        dropped: Callable[[T], None],
+        failed: Callable[[T, Exception], None],
+    ) -> None:
+        self._capacity = capacity
+        self._handle = handle
+        self._dropped = dropped
+        self._failed = failed
+        self._items: deque[T] = deque()
+        self._condition = threading.Condition()
+        self._stopping = False
+        self._busy = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def load(self) -> int:
+        """Items that wait or are being handled."""
+        with self._condition:
+            return len(self._items) + self._busy
+
+    def put(self, item: T) -> None:
+        """Add an item; never blocks."""
+        displaced: T | None = None
+        with self._condition:
+            if self._stopping:
+                return
+            if len(self._items) >= self._capacity:
+                displaced = self._items.popleft()
+            self._items.append(item)
+            self._condition.notify()
+        if displaced is not None:
+            self._dropped(displaced)
+
+    def clear(self) -> None:
+        """Forget all items that wait."""
+        with self._condition:
+            self._items.clear()
+
+    def stop(self, timeout: float) -> bool:
+        """Forget what waits and end after the item in hand. True when the thread has ended within ``timeout`` seconds."""
+        with self._condition:
+            self._stopping = True
+            self._items.clear()
+            self._condition.notify()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._items or self._stopping)
+                if self._stopping:
+                    return
+                item = self._items.popleft()
+                self._busy = True
+            try:
+                self._handle(item)
+            except Exception as error:  # one bad item must not end the thread
+                self._failed(item, error)
+            finally:
+                with self._condition:
+                    self._busy = False

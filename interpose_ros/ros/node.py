@@ -1,0 +1,239 @@
+"""The lifecycle node ``interpose``: keyframes in, relative poses and /tf out."""
+
+from __future__ import annotations
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.timer import Timer
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
+
+from interpose_ros.config import InterposeConfig
+from interpose_ros.msg import RelativePose
+from interpose_ros.pipeline import InterposePipeline
+from interpose_ros.ros.pair_service import answer_request
+from interpose_ros.ros.parameters import NodeConfig, declare_parameters, read_parameters
+from interpose_ros.ros.publication import tf_message
+from interpose_ros.ros.relative_pose import keyframe_id_message
+from interpose_ros.ros.session import Session
+from interpose_ros.ros.subscriptions import MeetingSubscription, compressed_topic
+from interpose_ros.srv import GetRelativePose, ListKeyframes
+
+CHECK_PERIOD = 0.1
+DIAGNOSTICS_PERIOD = 1.0
+STOP_TIMEOUT = 10.0
+JUMP_BACK = Duration(nanoseconds=-100_000_000)
+
+
+class InterposeNode(LifecycleNode):
+    """Configure loads the networks, activate subscribes. Outside the active state services answer NOT_ACTIVE."""
+
+    def __init__(self, **options) -> None:
+        super().__init__("interpose", **options)
+        declare_parameters(self)
+        self._config = NodeConfig()
+        self._core_config = InterposeConfig()
+        self._pipeline: InterposePipeline | None = None
+        self._session: Session | None = None
+        self._subscriptions_in: list[MeetingSubscription] = []
+        self._session_timers: list[Timer] = []
+        self._last_tf_stamp = 0
+        # /clock may stand still or jump; what must go on by itself runs on this clock.
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._pose_publisher = self.create_lifecycle_publisher(RelativePose, "~/relative_pose", QoSProfile(depth=100))
+        self._tf_publisher = self.create_lifecycle_publisher(TFMessage, "/tf", QoSProfile(depth=100))
+        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
+        self.create_service(GetRelativePose, "~/get_relative_pose", self._on_get_relative_pose)
+        self.create_service(ListKeyframes, "~/list_keyframes", self._on_list_keyframes)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+        self.create_timer(DIAGNOSTICS_PERIOD, self._send_diagnostics, clock=self._steady)
+        threshold = JumpThreshold(min_forward=None, min_backward=JUMP_BACK, on_clock_change=False)
+        self._jump_handle = self.get_clock().create_jump_callback(threshold, post_callback=self._on_jump_back)
+
+    # --- lifecycle
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read the parameters and load the networks."""
+        try:
+            self._config, self._core_config = read_parameters(self)
+            self._pipeline = InterposePipeline.from_config(self._core_config)
+        except (ValueError, FileNotFoundError, RuntimeError) as error:
+            self.get_logger().error(f"cannot configure: {error}")
+            return TransitionCallbackReturn.FAILURE
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe."""
+        assert self._pipeline is not None
+        result = super().on_activate(state)
+        self._last_tf_stamp = 0
+        session = Session(self._config, self._pipeline, self)
+        self._session = session
+        if self._config.publish_tf and self._config.unscaled_tf == "unit":
+            self.get_logger().warning(
+                "unscaled_tf is unit: translations on /tf are directions of length 1, not metres, where scale is unknown"
+            )
+        if self._config.keyframe_source == "topic":
+            self._subscribe("keyframe/image", "keyframe/camera_info", session.add_keyframe_image, reliable=True)
+        self._subscribe("image", "camera_info", session.add_stream_image, reliable=False)
+        self._session_timers = [
+            self.create_timer(CHECK_PERIOD, self._check, clock=self._steady),
+            self.create_timer(self._config.tf_period, self.edges_changed, clock=self._steady),
+        ]
+        self.get_logger().info("active")
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, and give up what is under way."""
+        self._end_session()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let the networks go."""
+        self._pipeline = None
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let everything go."""
+        self._end_session()
+        self._pipeline = None
+        return super().on_shutdown(state)
+
+    def start(self) -> bool:
+        """Configure and activate. False where that failed; the log says why."""
+        success = TransitionCallbackReturn.SUCCESS
+        return self.trigger_configure() == success and self.trigger_activate() == success
+
+    # --- output of the session, called from its threads
+
+    def relative_pose(self, message: RelativePose) -> None:
+        """Publish an answer."""
+        self._pose_publisher.publish(message)
+
+    def edges_changed(self) -> None:
+        """Send every live edge with one stamp that was never sent before: tf2 ignores a stamp that it knows."""
+        session = self._session
+        edges = session.edges if session is not None else []
+        if session is None or not edges:
+            return
+        stamp = max(self.get_clock().now().nanoseconds, self._last_tf_stamp + 1)
+        self._last_tf_stamp = stamp
+        self._tf_publisher.publish(tf_message(edges, stamp, session.frame_name))
+
+    def warn(self, text: str) -> None:
+        """Log a sentence."""
+        self.get_logger().warning(text)
+
+    # --- callbacks
+
+    def _on_get_relative_pose(
+        self, request: GetRelativePose.Request, _response: GetRelativePose.Response
+    ) -> GetRelativePose.Response:
+        return answer_request(self._session, request)
+
+    def _on_list_keyframes(
+        self, request: ListKeyframes.Request, response: ListKeyframes.Response
+    ) -> ListKeyframes.Response:
+        session = self._session
+        if session is None:
+            response.code = ListKeyframes.Response.CODE_NOT_ACTIVE
+            response.message = "the node is not active: activate it"
+            return response
+        held = [item for item in session.keyframes() if request.frame_id in ("", item[0].frame_id)]
+        response.code = ListKeyframes.Response.CODE_OK
+        response.keyframes = [keyframe_id_message(name) for name, _ in held]
+        response.tf_frames = [session.frame_name(name) for name, _ in held]
+        response.connected = [connected for _, connected in held]
+        response.pending_pairs = session.pending_pairs
+        return response
+
+    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._session is None:
+            response.success = False
+            response.message = "NOT_ACTIVE: the node is not active"
+            return response
+        self._session.reset("reset was called")
+        response.success = True
+        return response
+
+    def _on_jump_back(self, jump: TimeJump) -> None:
+        self._last_tf_stamp = 0
+        if self._session is not None:
+            self.get_logger().warning(
+                f"time jumped back by {-jump.delta.nanoseconds / 1e9:.3f} s: forgetting keyframes"
+            )
+            self._session.reset("time jumped back")
+
+    def _check(self) -> None:
+        for subscription in self._subscriptions_in:
+            subscription.check()
+        if self._session is not None:
+            self._session.look_again()
+
+    def _send_diagnostics(self) -> None:
+        session = self._session
+        status = DiagnosticStatus(name=f"{self.get_fully_qualified_name()}: keyframes", hardware_id="none")
+        status.level = DiagnosticStatus.OK
+        status.message = self._state_machine.current_state[1]
+        values = {"device": self._core_config.features.device}
+        if session is not None:
+            values["keyframes"] = str(len(session.keyframes()))
+            values["edges"] = str(len(session.edges))
+            values["pending_pairs"] = str(session.pending_pairs)
+            values["last_estimate_seconds"] = f"{session.last_seconds:.3f}"
+            values |= {f"answers_{name}": str(count) for name, count in session.counts.items()}
+            if session.counts.get("refused_internal"):
+                status.level = DiagnosticStatus.WARN
+                status.message = "estimates failed with an error: see the log"
+        status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics_publisher.publish(message)
+
+    # --- parts
+
+    def _subscribe(self, image_topic: str, info_topic: str, on_image, reliable: bool) -> None:
+        assert self._session is not None
+        reliability = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+        if self._config.image_transport == "compressed":
+            image_type, topic = CompressedImage, compressed_topic(self, image_topic)
+        else:
+            image_type, topic = Image, image_topic
+        self._subscriptions_in += [
+            MeetingSubscription(self, image_type, topic, on_image, reliability),
+            MeetingSubscription(self, CameraInfo, info_topic, self._session.add_camera_info, reliability),
+        ]
+
+    def _end_session(self) -> None:
+        for timer in self._session_timers:
+            self.destroy_timer(timer)
+        self._session_timers = []
+        for subscription in self._subscriptions_in:
+            subscription.destroy()
+        self._subscriptions_in = []
+        session, self._session = self._session, None
+        if session is not None:
+            session.reset("the node is deactivated")
+            if not session.stop(STOP_TIMEOUT):
+                self.get_logger().warning("the pair in hand is still being worked on; its result will be dropped")
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is told to stop. Returns 1 where autostart was asked for and failed."""
+    rclpy.init(args=args)
+    try:
+        node = InterposeNode()
+        if node.get_parameter("autostart").value and not node.start():
+            return 1
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        rclpy.try_shutdown()
+    return 0

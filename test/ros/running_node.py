@@ -1,0 +1,152 @@
+"""The node as a process of its own, and a program beside it that publishes, listens and calls."""
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
+
+from interpose_ros.msg import KeyframeId, RelativePose
+
+from . import room
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "interpose_node"
+DISCOVERY = 30.0
+ANSWER = 20.0
+
+
+class RunningNode:
+    """Starts the node with parameters; use as a context."""
+
+    def __init__(self, **parameters) -> None:
+        settings = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
+        self.process = subprocess.Popen([sys.executable, str(SCRIPT), "--ros-args", *settings])
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node("tester", context=self.context)
+        self.poses: list[RelativePose] = []
+        self.transforms: list[TFMessage] = []
+        self.diagnostics: list[DiagnosticArray] = []
+        self._changed = threading.Condition()
+        for kind, topic, found in (
+            (RelativePose, "/interpose/relative_pose", self.poses),
+            (TFMessage, "/tf", self.transforms),
+            (DiagnosticArray, "/diagnostics", self.diagnostics),
+        ):
+            self.node.create_subscription(kind, topic, self._collector(found), QoSProfile(depth=100))
+        self.images = self.node.create_publisher(Image, "keyframe/image", QoSProfile(depth=50))
+        self.infos = self.node.create_publisher(CameraInfo, "keyframe/camera_info", QoSProfile(depth=50))
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        rclpy.shutdown(context=self.context)
+        self._thread.join(10)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    def _spin(self):
+        with contextlib.suppress(ExternalShutdownException):
+            self._executor.spin()
+
+    def _collector(self, found):
+        def collect(message):
+            with self._changed:
+                found.append(message)
+                self._changed.notify_all()
+
+        return collect
+
+    def wait_for(self, condition, timeout, what):
+        """Wait until a condition on what was received, or on the graph, holds."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while not condition():
+                assert self.process.poll() is None, f"the node ended with {self.process.returncode}"
+                assert time.monotonic() < deadline, f"no {what} within {timeout} s"
+                self._changed.wait(0.05)  # graph changes come without a message
+
+    def wait_until_active(self):
+        """The node subscribes when it becomes active, and publishes to listeners that it knows."""
+        self.wait_for(
+            lambda: (
+                self.images.get_subscription_count() > 0
+                and self.infos.get_subscription_count() > 0
+                and self.node.count_publishers("/interpose/relative_pose") > 0
+            ),
+            DISCOVERY,
+            "active node",
+        )
+
+    def call(self, kind, name, request):
+        """Call a service of the node."""
+        client = self.node.create_client(kind, f"/interpose/{name}")
+        assert client.wait_for_service(DISCOVERY)
+        done = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _: done.set())
+        assert done.wait(ANSWER), f"{name} did not answer"
+        self.node.destroy_client(client)
+        return future.result()
+
+    def pose_for(self, second: int) -> RelativePose:
+        """The first answer whose keyframe B has this stamp."""
+        self.wait_for(lambda: self._poses_for(second), ANSWER, f"answer for the keyframe at {second} s")
+        return self._poses_for(second)[0]
+
+    def _poses_for(self, second):
+        return [pose for pose in self.poses if pose.keyframe_b.stamp.sec == second]
+
+
+def image_message(second: int, pixels: np.ndarray, frame_id: str = "camera") -> Image:
+    """An rgb8 message."""
+    height, width = pixels.shape[:2]
+    message = Image(encoding="rgb8", height=height, width=width, step=3 * width, data=pixels.tobytes())
+    message.header.frame_id = frame_id
+    message.header.stamp.sec = second
+    return message
+
+
+def info_message(second: int = 0, frame_id: str = "camera") -> CameraInfo:
+    """Camera info of the room's pictures."""
+    message = CameraInfo(width=room.WIDTH, height=room.HEIGHT, k=room.K.ravel().tolist())
+    message.header.frame_id = frame_id
+    message.header.stamp.sec = second
+    return message
+
+
+def name(second: int, frame_id: str = "camera") -> KeyframeId:
+    """Name of a keyframe."""
+    message = KeyframeId(frame_id=frame_id)
+    message.stamp.sec = second
+    return message
+
+
+def assert_no_pose(message: RelativePose) -> None:
+    """Nothing in the message can be taken for a pose, and it says why."""
+    pose = message.pose.pose
+    q, p, d = pose.orientation, pose.position, message.translation_direction
+    assert np.all(np.isnan([q.x, q.y, q.z, q.w, p.x, p.y, p.z, d.x, d.y, d.z]))
+    assert np.all(np.diag(np.reshape(message.pose.covariance, (6, 6))) == 9999)
+    assert message.confidence_5deg == message.confidence_15deg == 0
+    assert message.status > RelativePose.STATUS_OK
+    assert message.reason
+    assert not message.published_on_tf
