@@ -55,11 +55,11 @@ def figures_with_frames(records: Sequence[PairRecord]) -> list[Figure]:
         Figure(
             "median rotation error, 15 to 30 degrees", _median_error(_between(records, 15, 30)), 0.7, False, "degrees"
         ),
-        Figure("pairs of 45 degrees and more", len(wide), 40, True, "pairs"),
+        Figure("pairs of 45 degrees and more", float(len(wide)), 40.0, True, "pairs"),
         Figure(
             "of those published and within 5 degrees of rotation and 10 of translation direction",
             _percent([record.right for record in wide]),
-            90,
+            90.0,
             True,
             "%",
         ),
@@ -68,26 +68,28 @@ def figures_with_frames(records: Sequence[PairRecord]) -> list[Figure]:
 
 def figures_without_frames(records: Sequence[PairRecord]) -> list[Figure]:
     """What must hold when all frames in between are withheld: nothing wrong goes out, and what is easy does."""
-    far_off = [r for r in records if r.published and (r.rotation_error_deg or 0.0) > 15]
+    far_off = [r for r in records if r.published and r.rotation_error_deg is not None and r.rotation_error_deg > 15]
     middle = [
         r
         for r in _between(records, 30, 45)
         if r.pair_only_rotation_error_deg is not None and r.pair_only_rotation_error_deg <= 5
     ]
     return [
-        Figure("published more than 15 degrees off", len(far_off) if records else None, 0, False, "pairs"),
-        Figure("published below 30 degrees", _percent([r.published for r in _between(records, 0, 30)]), 95, True, "%"),
+        Figure("published more than 15 degrees off", float(len(far_off)) if records else None, 0.0, False, "pairs"),
+        Figure(
+            "published below 30 degrees", _percent([r.published for r in _between(records, 0, 30)]), 95.0, True, "%"
+        ),
         Figure(
             "published of the pairs of 30 to 45 degrees whose pair-only pose is within 5",
             _percent([r.published for r in middle]),
-            80,
+            80.0,
             True,
             "%",
         ),
     ]
 
 
-def _between(records: Sequence[PairRecord], low: float, high: float) -> list[PairRecord]:
+def _between(records: Sequence[PairRecord], low: int, high: int) -> list[PairRecord]:
     return [r for r in records if r.true_rotation_deg is not None and low <= r.true_rotation_deg < high]
 
 
