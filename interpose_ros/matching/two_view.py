@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -108,7 +109,7 @@ def estimate_two_view(
 
     if model is MotionModel.ROTATION and rotation is not None:
         inliers = residuals[model] < threshold_px
-        if np.count_nonzero(inliers) < config.min_inliers:
+        if np.count_nonzero(inliers) < _needed(inliers, config):
             return _too_few(inliers, config)
         return _rotation_geometry(correspondences, rotation, inliers, noise_px, named_scores)
 
@@ -119,7 +120,7 @@ def estimate_two_view(
     else:
         pose = general[0]
     inliers = (correspondences.sampson(pose) < threshold_px) & correspondences.in_front(pose, 2 * noise_px)
-    if np.count_nonzero(inliers) < config.min_inliers:
+    if np.count_nonzero(inliers) < _needed(inliers, config):
         return _too_few(inliers, config)
     geometry = _moving_geometry(correspondences, pose, inliers, noise_px, model, named_scores)
     if geometry.direction_stddev > config.max_direction_stddev and rotation is not None:
@@ -325,10 +326,19 @@ def _pose_of_plane(c: _Correspondences, H_b_a: np.ndarray, general: _Pose, thres
     return best
 
 
+CHANCE_SHARE = 0.07
+"""Share of random matches that some pose agrees with, at most: 2 to 3 % of a thousand, up to 5 % of three hundred."""
+
+
+def _needed(inliers: np.ndarray, config: TwoViewConfig) -> int:
+    """Matches that must agree: among many wrong ones, ever more do by chance."""
+    return max(config.min_inliers, math.ceil(CHANCE_SHARE * len(inliers)))
+
+
 def _too_few(inliers: np.ndarray, config: TwoViewConfig) -> Refusal:
     return Refusal(
         RefusalReason.INCONSISTENT,
-        f"{np.count_nonzero(inliers)} of {len(inliers)} matches agree on one pose; {config.min_inliers} are needed",
+        f"{np.count_nonzero(inliers)} of {len(inliers)} matches agree on one pose; {_needed(inliers, config)} are needed",
     )
 
 

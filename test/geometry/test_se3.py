@@ -112,9 +112,7 @@ def test_inverse_covariance_against_monte_carlo(seed):
     noisy[:, :3, 3] += errors[:, :3]
     noisy[:, :3, :3] = rotation_exp(errors[:, 3:]) @ noisy[:, :3, :3]
     T_a_b, sampled = inverse(T_b_a), inverse(noisy)
-    inverse_errors = np.hstack(
-        [sampled[:, :3, 3] - T_a_b[:3, 3], rotation_log(sampled[:, :3, :3] @ T_a_b[:3, :3].T)]
-    )
+    inverse_errors = np.hstack([sampled[:, :3, 3] - T_a_b[:3, 3], rotation_log(sampled[:, :3, :3] @ T_a_b[:3, :3].T)])
     predicted = inverse_pose_covariance(T_b_a, covariance_b_a)
     scale = np.sqrt(np.outer(np.diag(predicted), np.diag(predicted)))
     # Sampling error is 1 / sqrt(draws) = 0.2 %; five of them, and a little for second-order terms.

@@ -30,4 +30,4 @@ def test_matches_in_one_half_cover_about_half():
     keypoints = np.stack([x.ravel(), y.ravel()], axis=1)
     assert coverage(keypoints, 480, 320) == pytest.approx(13 / 24)
     assert coverage(keypoints[:, ::-1], 320, 480) == pytest.approx(13 / 24)
-    assert coverage(np.concatenate([keypoints, keypoints + [240, 0]]), 480, 320) == 1.0
+    assert coverage(np.concatenate([keypoints, keypoints + np.array([240.0, 0.0])]), 480, 320) == 1.0
