@@ -155,7 +155,7 @@ def _pairs_table(records: Sequence[PairRecord]) -> str:
             r.seconds,
         )
         cells = [f"{r.stamp0 % 1000:.2f}", f"{r.stamp1 % 1000:.2f}", _number(r.true_rotation_deg), _number(r.overlap)]
-        cells += [escape(r.branch), r.frames_used, *(_number(value) for value in numbers)]
+        cells += [escape(r.branch), str(r.frames_used), *(_number(value) for value in numbers)]
         line = "".join(f"<td>{cell}</td>" for cell in cells) + f'<td class="text">{escape(r.reason)}</td>'
         rows.append(line)
     return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"

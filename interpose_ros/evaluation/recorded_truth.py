@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -50,7 +51,7 @@ def read_recorded_drive(
         for connection, _, data in reader.messages():
             if connection.topic not in (image_topic, camera_info_topic, truth_topic):
                 continue
-            message = reader.deserialize(data, connection.msgtype)
+            message: Any = reader.deserialize(data, connection.msgtype)
             stamp_ns = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
             if connection.topic == image_topic:
                 jpegs[stamp_ns] = bytes(message.data)

@@ -223,6 +223,14 @@ def arguments_from(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--clock", type=positive, default=None, metavar="HZ", help="publish /clock at this rate")
     parser.add_argument("--exclude-topics", nargs="+", default=[], metavar="TOPIC", help="topics to leave out")
     parser.add_argument("--wait", type=positive, default=60.0, metavar="SECONDS", help="for subscribers (default: 60)")
+    parser.add_argument(
+        "--delay",
+        type=positive,
+        default=1.0,
+        metavar="SECONDS",
+        help="between the last match and the first message: a best-effort subscriber may learn of the publisher a moment "
+        "later than the publisher of it, and misses what is sent in that moment (default: 1)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser.parse_args(argv)
 
@@ -237,6 +245,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         player = BagPlayer(node, arguments.bag, dict(arguments.remap), arguments.exclude_topics)
         spinner.start()
         player.wait_for_subscribers(arguments.wait)
+        time.sleep(arguments.delay)
         with tqdm(total=player.images, unit="image", desc="playing", disable=arguments.quiet) as progress:
             player.play(arguments.rate, arguments.clock or 0.0, progress)
         player.finish()

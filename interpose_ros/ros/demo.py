@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
     with_frames, without_frames = _records(heard, drive), _records(withheld, drive)
-    placed = placed_keyframes(heard, drive.truth)
+    placed = placed_keyframes(heard.answers, heard.tf_edges, drive.truth)
     figures = {
         "with the frames in between": figures_with_frames(with_frames),
         "frames in between withheld": figures_without_frames(without_frames),

@@ -12,7 +12,6 @@ from interpose_ros.evaluation.trajectory import Trajectory
 from interpose_ros.geometry.se3 import inverse
 from interpose_ros.msg import RelativePose
 from interpose_ros.ros.conversions import nanoseconds_from_stamp
-from interpose_ros.ros.demo_listener import DemoListener
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +27,22 @@ class PlacedKeyframes:
     true_lengths: bool
 
 
-def placed_keyframes(listener: DemoListener, truth: Trajectory) -> PlacedKeyframes:
-    """Chain the edges of /tf from the first keyframe that the truth knows."""
-    stamp_of_frame, has_scale = _frames(listener.answers)
+def placed_keyframes(
+    answers: Mapping[tuple[int, int], RelativePose],
+    tf_edges: Mapping[str, tuple[str, Float[np.ndarray, "4 4"]]],
+    truth: Trajectory,
+) -> PlacedKeyframes:
+    """Chain the edges of /tf from the first keyframe that the truth knows.
+
+    Args:
+        answers: by stamps of both keyframes; they say which frame is which keyframe, and whether lengths are metric.
+        tf_edges: parent frame and ``T_parent_child`` by child frame.
+        truth: of the camera.
+    """
+    stamp_of_frame, has_scale = _frames(answers)
     relative: dict[int, list[tuple[int, Float[np.ndarray, "4 4"]]]] = {}
     true_lengths = False
-    for child_frame, (parent_frame, T_parent_child) in listener.tf_edges.items():
+    for child_frame, (parent_frame, T_parent_child) in tf_edges.items():
         if child_frame not in stamp_of_frame or parent_frame not in stamp_of_frame:
             continue
         parent, child = stamp_of_frame[parent_frame], stamp_of_frame[child_frame]
@@ -46,11 +55,12 @@ def placed_keyframes(listener: DemoListener, truth: Trajectory) -> PlacedKeyfram
             true_lengths = True
         relative.setdefault(parent, []).append((child, T))
         relative.setdefault(child, []).append((parent, inverse(T)))
-    known = [stamp for stamp in sorted(relative) if truth.pose_at(stamp) is not None]
+    known = [(stamp, pose) for stamp in sorted(relative) if (pose := truth.pose_at(stamp)) is not None]
     if not known:
         return PlacedKeyframes({}, true_lengths)
-    placed = {known[0]: truth.pose_at(known[0])}
-    open_ends = [known[0]]
+    first, T_world_first = known[0]
+    placed = {first: T_world_first}
+    open_ends = [first]
     while open_ends:
         stamp = open_ends.pop()
         for neighbour, T in relative[stamp]:
