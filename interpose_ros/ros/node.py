@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
@@ -226,6 +228,8 @@ class InterposeNode(LifecycleNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop. Returns 1 where autostart was asked for and failed."""
+    # pycolmap's logging library takes SIGTERM over when it is imported, and rclpy would call its handler, which aborts.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     rclpy.init(args=args)
     try:
         node = InterposeNode()

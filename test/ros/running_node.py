@@ -58,7 +58,7 @@ class RunningNode:
         rclpy.shutdown(context=self.context)
         self._thread.join(10)
         try:
-            self.process.wait(20)
+            assert self.process.wait(20) == 0
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -78,10 +78,10 @@ class RunningNode:
     def wait_for(self, condition, timeout, what):
         """Wait until a condition on what was received, or on the graph, holds."""
         deadline = time.monotonic() + timeout
-        with self._changed:
-            while not condition():
-                assert self.process.poll() is None, f"the node ended with {self.process.returncode}"
-                assert time.monotonic() < deadline, f"no {what} within {timeout} s"
+        while not condition():
+            assert self.process.poll() is None, f"the node ended with {self.process.returncode}"
+            assert time.monotonic() < deadline, f"no {what} within {timeout} s"
+            with self._changed:
                 self._changed.wait(0.05)  # graph changes come without a message
 
     def wait_until_active(self):

@@ -1,0 +1,79 @@
+"""What the node remembers, and what it forgets."""
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.ros
+pytest.importorskip("rclpy")
+
+from interpose_ros.geometry.camera import Camera
+from interpose_ros.ros.frame_ring import FrameRing, StreamFrame
+from interpose_ros.ros.keyframes import CameraInfoCache, KeyframeStore, ordered_pair, tf_frame_name
+from interpose_ros.views import KeyframeId, View
+
+CAMERA = Camera(np.array([[50.0, 0, 20], [0, 50.0, 16], [0, 0, 1]]), 40, 32)
+
+
+def view(frame_id: str, stamp: int, value: int = 0) -> View:
+    return View(np.full((32, 40, 3), value, np.uint8), CAMERA, KeyframeId(frame_id, stamp))
+
+
+def test_store_is_bounded_and_remembers_what_it_dropped():
+    store = KeyframeStore(2)
+    for stamp in (1, 2):
+        assert store.add(view("a", stamp)) == []
+    assert store.add(view("a", 3)) == [KeyframeId("a", 1)]
+    assert store.was_evicted(KeyframeId("a", 1))
+    assert not store.was_evicted(KeyframeId("a", 4))
+    assert store.names == [KeyframeId("a", 2), KeyframeId("a", 3)]
+
+
+def test_same_name_with_other_content_is_refused():
+    store = KeyframeStore(5)
+    store.add(view("a", 1, 7))
+    assert store.add(view("a", 1, 7)) == []
+    with pytest.raises(ValueError, match="twice with different content"):
+        store.add(view("a", 1, 8))
+    assert store.get(KeyframeId("a", 1)).image[0, 0, 0] == 7
+
+
+def test_previous_is_of_the_same_camera_and_window_of_any():
+    store = KeyframeStore(9)
+    for frame_id, stamp in (("a", 1), ("b", 1), ("a", 2), ("b", 2)):
+        store.add(view(frame_id, stamp))
+    assert store.previous(KeyframeId("a", 2)) == KeyframeId("a", 1)
+    assert store.previous(KeyframeId("a", 1)) is None
+    assert store.last_before(KeyframeId("b", 2), 2) == [KeyframeId("a", 2), KeyframeId("b", 1)]
+    assert ordered_pair(KeyframeId("a", 2), KeyframeId("b", 1)) == (KeyframeId("b", 1), KeyframeId("a", 2))
+
+
+def test_ring_is_bounded_and_thins_evenly():
+    ring = FrameRing(500)
+    for stamp in range(100):
+        ring.add(StreamFrame(KeyframeId("a", stamp), bytes(100), 40, 32))
+    stamps = [frame.keyframe_id.stamp_ns for frame in ring.between("a", -1, 1000)]
+    assert len(stamps) == 5
+    assert (stamps[0], stamps[-1]) == (0, 99)
+    assert max(np.diff(stamps)) <= 64
+    assert [f.keyframe_id.stamp_ns for f in ring.between("a", 0, 99)] == stamps[1:-1]
+    assert ring.between("b", 0, 99) == []
+    ring.forget_before("a", 50)
+    assert all(frame.keyframe_id.stamp_ns >= 50 for frame in ring.between("a", -1, 1000))
+
+
+def test_cameras_are_kept_by_frame_and_size():
+    cache = CameraInfoCache()
+    assert "none came at all" in cache.why_missing("a", 40, 32)
+    cache.add("a", CAMERA)
+    assert cache.get("a", 40, 32) is CAMERA
+    assert cache.get("a", 80, 64) is None
+    assert "is for 40x32" in cache.why_missing("a", 80, 64)
+    assert "it came for a only" in cache.why_missing("b", 40, 32)
+    cache.add_problem("a", "K is all zeros")
+    assert cache.get("a", 40, 32) is None
+    assert "K is all zeros" in cache.why_missing("a", 40, 32)
+
+
+def test_frame_names_have_no_leading_slash():
+    pattern = "{frame_id}_kf_{sec}_{nanosec}"
+    assert tf_frame_name(pattern, KeyframeId("/cam/optical", 3_000_000_005)) == "cam/optical_kf_3_5"

@@ -1,0 +1,102 @@
+"""Keyframes from a stream, publishers of every quality of service, compressed images, simulated time."""
+
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.ros
+rclpy = pytest.importorskip("rclpy")
+
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from interpose_ros.msg import RelativePose
+from interpose_ros.srv import GetRelativePose, ListKeyframes
+
+from . import room
+from .running_node import ANSWER, DISCOVERY, RunningNode, image_message, info_message, name
+
+BEST_EFFORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+STEP_DEG = 10.0
+
+
+def view(k: int) -> np.ndarray:
+    R = Rotation.from_euler("y", STEP_DEG * k, degrees=True).as_matrix()
+    return room.picture(R, np.array([0.25 * k - 1.0, 0.05 * (k % 2), 0.05 * k - 1.5]))
+
+
+def jpeg_message(second: int, pixels: np.ndarray) -> CompressedImage:
+    data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+    message = CompressedImage(format="jpeg", data=data.tobytes())
+    message.header.frame_id = "camera"
+    message.header.stamp.sec = second
+    return message
+
+
+def rotation_error_deg(message: RelativePose, angle_deg: float) -> float:
+    q = message.pose.pose.orientation
+    R_a_b = Rotation.from_quat([q.x, q.y, q.z, q.w])
+    return np.degrees((R_a_b * Rotation.from_euler("y", angle_deg, degrees=True).inv()).magnitude())
+
+
+def held(running) -> list[int]:
+    response = running.call(ListKeyframes, "list_keyframes", ListKeyframes.Request())
+    return [keyframe.stamp.sec for keyframe in response.keyframes]
+
+
+def test_stream_bridges_keyframes_that_share_no_view():
+    """Keyframes 80 degrees apart, from a best-effort stream of JPEGs; the frames between them carry the pose over."""
+    with RunningNode(
+        autostart=True, keyframe_source="stream", keyframe_period=8.0, image_transport="compressed"
+    ) as running:
+        images = running.node.create_publisher(CompressedImage, "image/compressed", BEST_EFFORT)
+        infos = running.node.create_publisher(CameraInfo, "camera_info", BEST_EFFORT)
+        running.wait_for(
+            lambda: images.get_subscription_count() and infos.get_subscription_count(), DISCOVERY, "active node"
+        )
+        running.wait_for(lambda: running.node.count_publishers("/interpose/relative_pose"), DISCOVERY, "publisher")
+        # Without reliable delivery nothing says that a message arrived: repeat until the node lists the keyframe.
+        running.node.create_timer(0.1, lambda: infos.publish(info_message(1)))
+        first = running.node.create_timer(0.1, lambda: images.publish(jpeg_message(1, view(0))))
+        running.wait_for(lambda: held(running) == [1], DISCOVERY, "first keyframe")
+        running.node.destroy_timer(first)
+        for k in range(1, 9):
+            images.publish(jpeg_message(k + 1, view(k)))
+        message = running.pose_for(9)
+        assert message.status == RelativePose.STATUS_OK, message.reason
+        assert message.keyframe_a == name(1)
+        assert message.branch == RelativePose.BRANCH_FRAMES
+        assert message.interpolator == "recorded"
+        assert rotation_error_deg(message, 8 * STEP_DEG) < 5
+        assert held(running) == [1, 9]
+
+
+def test_best_effort_publisher_of_keyframes_is_met_and_jump_back_resets():
+    with RunningNode(autostart=True, use_sim_time=True, pair_choice="window", pair_window=2) as running:
+        running.wait_until_active()
+        clock = running.node.create_publisher(Clock, "/clock", 10)
+        running.wait_for(lambda: clock.get_subscription_count() > 0, DISCOVERY, "listener to /clock")
+        running.node.destroy_publisher(running.images)
+        images = running.node.create_publisher(Image, "keyframe/image", BEST_EFFORT)
+        running.infos.publish(info_message())
+        time_message = Clock()
+        time_message.clock.sec = 100
+        running.node.create_timer(0.05, lambda: clock.publish(time_message))
+        for k in range(3):
+            sending = running.node.create_timer(0.1, lambda k=k: images.publish(image_message(k + 1, view(k))))
+            running.wait_for(lambda k=k: k + 1 in held(running), DISCOVERY, f"keyframe {k + 1}")
+            running.node.destroy_timer(sending)
+
+        running.wait_for(lambda: len(running.poses) == 3, ANSWER, "three pairs")
+        seconds = {(p.keyframe_a.stamp.sec, p.keyframe_b.stamp.sec) for p in running.poses}
+        assert seconds == set(itertools.combinations((1, 2, 3), 2))
+
+        time_message.clock.sec = 50
+        running.wait_for(lambda: held(running) == [], ANSWER, "reset")
+        request = GetRelativePose.Request(keyframe_a=name(1), keyframe_b=name(2))
+        response = running.call(GetRelativePose, "get_relative_pose", request)
+        assert response.code == GetRelativePose.Response.CODE_UNKNOWN_KEYFRAME
