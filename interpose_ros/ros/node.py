@@ -238,6 +238,9 @@ def main(args: list[str] | None = None) -> int:
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RuntimeError:
+        if rclpy.ok():  # a signal that ends the context while the executor prepares to wait comes out as an RCLError
+            raise
     finally:
         rclpy.try_shutdown()
     return 0
