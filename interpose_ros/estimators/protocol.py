@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -39,6 +39,7 @@ class PoseEstimate:
     evidence: Mapping[str, float] = field(default_factory=dict)
 
 
+@runtime_checkable
 class PoseEstimator(Protocol):
     """A black box from views to a pose. The first view is A, the last is B."""
 

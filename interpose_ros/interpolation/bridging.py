@@ -21,8 +21,8 @@ def choose_bridging_frames(
 ) -> list[View]:
     """The frames between A and B such that neighbours are strongly linked, in order, at most ``max_frames``.
 
-    Halves the clip where two neighbours are weakly linked, until they are strongly linked or nothing lies between them: a
-    stream of hundreds of frames costs a few dozen matches.
+    Halves the clip where two neighbours are weakly linked, and then where next neighbours are: only points seen in three
+    frames carry the length of one step over to the next. A stream of hundreds of frames costs a few dozen matches.
     """
     path: list[tuple[int, View]] = [(-1, view_a), (len(frames), view_b)]
     position = 0
@@ -38,6 +38,16 @@ def choose_bridging_frames(
             continue
         middle = (left + right) // 2
         path.insert(position + 1, (middle, frames[middle].load()))
+    position = 0
+    while position + 2 < len(path) and len(path) - 2 < config.max_frames and not cancelled():
+        (left, left_view), (middle, _), (right, right_view) = path[position : position + 3]
+        wider, gap = (position, middle - left) if middle - left >= right - middle else (position + 1, right - middle)
+        if gap < 2 or is_strong_link(left_view, right_view, store, config):
+            position += 1
+            continue
+        between = path[wider][0] + gap // 2
+        path.insert(wider + 1, (between, frames[between].load()))
+        position = max(position - 1, 0)
     return [view for _, view in path[1:-1]]
 
 

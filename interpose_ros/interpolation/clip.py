@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from interpose_ros.views import KeyframeId, View
 
@@ -55,6 +55,7 @@ class Clip:
         return len(self.frames)
 
 
+@runtime_checkable
 class Interpolator(Protocol):
     """Offers clips between two keyframes, the most promising first. Each is made when it is asked for."""
 

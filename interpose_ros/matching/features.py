@@ -42,6 +42,7 @@ class LocalFeatures:
 
 
 @runtime_checkable
+@runtime_checkable
 class FeatureExtractor(Protocol):
     """Finds local features in an image."""
 

@@ -38,6 +38,7 @@ class Matches:
 
 
 @runtime_checkable
+@runtime_checkable
 class FeatureMatcher(Protocol):
     """Matches the features of two images."""
 

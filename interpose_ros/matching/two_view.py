@@ -114,15 +114,18 @@ def estimate_two_view(
         return _rotation_geometry(correspondences, rotation, inliers, noise_px, named_scores)
 
     if model is MotionModel.PLANAR and plane is not None:
-        pose = _pose_of_plane(correspondences, plane, general[0], threshold_px)
-        if isinstance(pose, Refusal):
-            return pose
+        motion = _motion_of_plane(correspondences, plane, general[0], threshold_px)
+        if isinstance(motion, Refusal):
+            return motion
+        pose, rotation_gap = motion.pose, motion.rotation_gap
     else:
-        pose = general[0]
+        pose, rotation_gap = general[0], float("nan")
     inliers = (correspondences.sampson(pose) < threshold_px) & correspondences.in_front(pose, 2 * noise_px)
     if np.count_nonzero(inliers) < _needed(inliers, config):
         return _too_few(inliers, config)
     geometry = _moving_geometry(correspondences, pose, inliers, noise_px, model, named_scores)
+    if math.isfinite(rotation_gap):
+        return _without_direction(geometry, rotation_gap)
     if geometry.direction_stddev > config.max_direction_stddev and rotation is not None:
         # The matches prefer a moving camera but do not say where it went: the rotation is all there is to tell.
         return _without_direction(geometry)
@@ -291,11 +294,21 @@ def _estimate_rotation(c: _Correspondences, threshold_px: float, config: TwoView
     return fit(float(refined.x))[0]
 
 
-def _pose_of_plane(c: _Correspondences, H_b_a: np.ndarray, general: _Pose, threshold_px: float) -> _Pose | Refusal:
+@dataclass(frozen=True)
+class _PlaneMotion:
+    """Motion seen through a plane; ``rotation_gap`` (radians) is that to a second motion, NaN where there is only one."""
+
+    pose: _Pose
+    rotation_gap: float
+
+
+def _motion_of_plane(
+    c: _Correspondences, H_b_a: np.ndarray, general: _Pose, threshold_px: float
+) -> _PlaneMotion | Refusal:
     """The motion that a plane's homography stands for.
 
-    A homography has up to two physical motions. The one that more matches agree with is taken; where both explain all
-    matches, the view is truly ambiguous and refused unless they say the same.
+    A homography has up to two physical motions. The one that more matches agree with is taken. Where both explain all
+    matches, their rotations are often nearly the same and only the direction is open; else the view is refused.
     """
     _, rotations, translations, normals = cv2.decomposeHomographyMat(H_b_a, np.eye(3))
     on_plane = c.homography_transfer(H_b_a) < threshold_px
@@ -310,20 +323,26 @@ def _pose_of_plane(c: _Correspondences, H_b_a: np.ndarray, general: _Pose, thres
         support = (c.sampson(pose) < threshold_px) & c.in_front(pose, threshold_px)
         candidates.append((int(np.count_nonzero(support)), pose))
     if not candidates:
-        return general
+        return _PlaneMotion(general, float("nan"))
     candidates.sort(key=lambda item: -item[0])
     best_support, best = candidates[0]
     for support, other in candidates[1:]:
-        rotation_gap = rotation_distance(best.R_b_a, other.R_b_a)
-        direction_gap = direction_distance(best.direction_b_a, other.direction_b_a)
-        distinct = rotation_gap > np.deg2rad(5.0) or direction_gap > np.deg2rad(15.0)
-        if support > 0.9 * best_support and distinct:
+        gap = float(rotation_distance(best.R_b_a, other.R_b_a))
+        direction_gap = float(direction_distance(best.direction_b_a, other.direction_b_a))
+        if support <= 0.9 * best_support or (gap < np.deg2rad(1.0) and direction_gap < np.deg2rad(15.0)):
+            continue
+        if gap > MAX_PLANE_ROTATION_GAP:
             return Refusal(
                 RefusalReason.AMBIGUOUS,
                 "the matches lie on one plane, and two motions explain them equally well "
-                f"({np.degrees(rotation_gap):.0f} degrees apart)",
+                f"({np.degrees(gap):.0f} degrees apart)",
             )
-    return best
+        return _PlaneMotion(best, gap)
+    return _PlaneMotion(best, float("nan"))
+
+
+MAX_PLANE_ROTATION_GAP = math.radians(5.0)
+"""Two motions through one plane whose rotations differ by less are answered with the rotation, without a direction."""
 
 
 CHANCE_SHARE = 0.07
@@ -397,5 +416,11 @@ def _moving_geometry(
     )
 
 
-def _without_direction(geometry: TwoViewGeometry) -> TwoViewGeometry:
-    return replace(geometry, direction_b_a=None, direction_stddev=float("nan"))
+def _without_direction(geometry: TwoViewGeometry, rotation_gap: float = 0.0) -> TwoViewGeometry:
+    """The rotation alone; a gap to another possible rotation (radians) widens its covariance."""
+    return replace(
+        geometry,
+        direction_b_a=None,
+        direction_stddev=float("nan"),
+        rotation_covariance=geometry.rotation_covariance + rotation_gap**2 / 3.0 * np.eye(3),
+    )

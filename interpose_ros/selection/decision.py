@@ -39,7 +39,7 @@ def reason_against_bridge(evidence: Mapping[str, float], config: DecisionConfig)
     return failure
 
 
-def _first_failure(evidence: Mapping[str, float], limits: tuple[tuple[str, str, float], ...]) -> str | None:
+def _first_failure(evidence: Mapping[str, float], limits: tuple[tuple[str, str, int | float], ...]) -> str | None:
     for name, text, least in limits:
         # NaN is not enough either.
         if not evidence[name] >= least:
