@@ -113,5 +113,7 @@ def load_calibration(path: Path) -> Calibration:
 def shipped_calibrations() -> dict[tuple[str, str], Calibration]:
     """The calibrations that come with the package, by branch and estimator."""
     folder = resources.files("interpose_ros.selection").joinpath("calibrations")
+    if not folder.is_dir():  # none ships yet
+        return {}
     found = (load_calibration(Path(str(file))) for file in folder.iterdir() if file.name.endswith(".json"))
     return {(calibration.branch, calibration.estimator): calibration for calibration in found}
