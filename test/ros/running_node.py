@@ -96,6 +96,10 @@ class RunningNode:
             "active node",
         )
 
+    def repeat_camera_info(self, message):
+        """Send camera info again and again, as cameras do: its subscription is best effort, so one message may be lost."""
+        self.node.create_timer(0.1, lambda: self.infos.publish(message))
+
     def call(self, kind, name, request):
         """Call a service of the node."""
         client = self.node.create_client(kind, f"/interpose/{name}")

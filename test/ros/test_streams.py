@@ -82,7 +82,7 @@ def test_best_effort_publisher_of_keyframes_is_met_and_jump_back_resets():
         running.wait_for(lambda: clock.get_subscription_count() > 0, DISCOVERY, "listener to /clock")
         running.node.destroy_publisher(running.images)
         images = running.node.create_publisher(Image, "keyframe/image", BEST_EFFORT)
-        running.infos.publish(info_message())
+        running.repeat_camera_info(info_message())
         time_message = Clock()
         time_message.clock.sec = 100
         running.node.create_timer(0.05, lambda: clock.publish(time_message))
