@@ -68,7 +68,10 @@ class FramesConfig(_Section):
 
 
 class DecisionConfig(_Section):
-    """What an answer must show before it is given. Values come from views cut from panoramas; the desk sequence had been seen."""
+    """What an answer must show before it is given.
+
+    Values come from views cut from panoramas; the desk sequence had been seen by then.
+    """
 
     min_inliers: int = Field(40, ge=8, description="Fewest verified matches behind a pose from two keyframes.")
     min_coverage: float = Field(0.2, ge=0.0, le=1.0, description="Least share of either image that they cover.")

@@ -1,7 +1,7 @@
 """Poses of several views with metric-free structure, by incremental structure from motion (pycolmap).
 
-On the desk sequence its rotations came out about twice as accurate as averaged two-view rotations over the same links. A pose
-graph of two-view translations has not been measured against it.
+On the desk sequence its rotations came out about twice as accurate as averaged two-view rotations over the same links. A
+pose graph of two-view translations has not been measured against it.
 """
 
 from __future__ import annotations
