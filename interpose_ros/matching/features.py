@@ -42,7 +42,6 @@ class LocalFeatures:
 
 
 @runtime_checkable
-@runtime_checkable
 class FeatureExtractor(Protocol):
     """Finds local features in an image."""
 

@@ -38,7 +38,6 @@ class Matches:
 
 
 @runtime_checkable
-@runtime_checkable
 class FeatureMatcher(Protocol):
     """Matches the features of two images."""
 
