@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -82,8 +83,9 @@ class InterposeNode(LifecycleNode):
                 "unscaled_tf is unit: translations on /tf are directions of length 1, not metres, where scale is unknown"
             )
         if self._config.keyframe_source == "topic":
-            self._subscribe("keyframe/image", "keyframe/camera_info", session.add_keyframe_image, reliable=True)
-        self._subscribe("image", "camera_info", session.add_stream_image, reliable=False)
+            self._subscribe("keyframe/image", "keyframe/camera_info", session.intake.add_keyframe_image, reliable=True)
+        if self._config.keyframe_source == "stream" or self._config.use_frames:
+            self._subscribe("image", "camera_info", session.intake.add_stream_image, reliable=False)
         self._session_timers = [
             self.create_timer(CHECK_PERIOD, self._check, clock=self._steady),
             self.create_timer(self._config.tf_period, self.edges_changed, clock=self._steady),
@@ -176,7 +178,7 @@ class InterposeNode(LifecycleNode):
         for subscription in self._subscriptions_in:
             subscription.check()
         if self._session is not None:
-            self._session.look_again()
+            self._session.intake.look_again()
 
     def _send_diagnostics(self) -> None:
         session = self._session
@@ -209,7 +211,7 @@ class InterposeNode(LifecycleNode):
             image_type, topic = Image, image_topic
         self._subscriptions_in += [
             MeetingSubscription(self, image_type, topic, on_image, reliability),
-            MeetingSubscription(self, CameraInfo, info_topic, self._session.add_camera_info, reliability),
+            MeetingSubscription(self, CameraInfo, info_topic, self._session.intake.add_camera_info, reliability),
         ]
 
     def _end_session(self) -> None:
@@ -244,3 +246,7 @@ def main(args: list[str] | None = None) -> int:
     finally:
         rclpy.try_shutdown()
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

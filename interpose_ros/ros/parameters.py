@@ -34,6 +34,11 @@ class NodeConfig(BaseModel):
         "previous", description="Pair a keyframe with the previous one of its camera, or with all of the last ones."
     )
     pair_window: int = Field(5, ge=1, le=1000, description="With pair_choice window: keyframes to pair a new one with.")
+    use_frames: bool = Field(
+        True,
+        description="Bridge wide pairs by what their camera saw in between, stream frames and other keyframes. False: the "
+        "two keyframes alone decide.",
+    )
     camera_info_timeout: float = Field(2.0, gt=0.0, description="Time an image waits for its camera info [s].")
     max_keyframes: int = Field(100, ge=2, le=100000, description="Keyframes held with their images; the oldest go.")
     max_pending_pairs: int = Field(200, ge=1, le=100000, description="Pairs that may wait; the oldest are refused.")

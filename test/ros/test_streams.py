@@ -1,5 +1,6 @@
 """Keyframes from a stream, publishers of every quality of service, compressed images, simulated time."""
 
+import contextlib
 import itertools
 
 import cv2
@@ -18,7 +19,7 @@ from interpose_ros.msg import RelativePose
 from interpose_ros.srv import GetRelativePose, ListKeyframes
 
 from . import room
-from .running_node import ANSWER, DISCOVERY, RunningNode, image_message, info_message, name
+from .running_node import ANSWER, DISCOVERY, RunningNode, assert_no_pose, image_message, info_message, name
 
 BEST_EFFORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
 STEP_DEG = 10.0
@@ -48,10 +49,11 @@ def held(running) -> list[int]:
     return [keyframe.stamp.sec for keyframe in response.keyframes]
 
 
-def test_stream_bridges_keyframes_that_share_no_view():
-    """Keyframes 60 degrees apart, from a best-effort stream of JPEGs; the frames between them carry the pose over."""
+@contextlib.contextmanager
+def streaming(**parameters):
+    """A node that chooses keyframes 60 degrees apart from a best-effort stream of JPEGs, and has seen seven images."""
     with RunningNode(
-        autostart=True, keyframe_source="stream", keyframe_period=6.0, image_transport="compressed"
+        autostart=True, keyframe_source="stream", keyframe_period=6.0, image_transport="compressed", **parameters
     ) as running:
         images = running.node.create_publisher(CompressedImage, "image/compressed", BEST_EFFORT)
         infos = running.node.create_publisher(CameraInfo, "camera_info", BEST_EFFORT)
@@ -66,6 +68,12 @@ def test_stream_bridges_keyframes_that_share_no_view():
         running.node.destroy_timer(first)
         for k in range(1, 7):
             images.publish(jpeg_message(k + 1, view(k)))
+        yield running
+
+
+def test_stream_bridges_keyframes_that_share_no_view():
+    """The frames between the keyframes carry the pose over."""
+    with streaming() as running:
         message = running.pose_for(7)
         assert message.status == RelativePose.STATUS_OK, message.reason
         assert message.keyframe_a == name(1)
@@ -73,6 +81,14 @@ def test_stream_bridges_keyframes_that_share_no_view():
         assert message.interpolator == "recorded"
         assert rotation_error_deg(message, 6 * STEP_DEG) < 8
         assert held(running) == [1, 7]
+
+
+def test_without_frames_the_keyframes_alone_decide():
+    with streaming(use_frames=False) as running:
+        message = running.pose_for(7)
+        assert_no_pose(message)
+        assert message.branch == RelativePose.BRANCH_NONE
+        assert [candidate.estimator for candidate in message.candidates] == ["matches"]
 
 
 def test_best_effort_publisher_of_keyframes_is_met_and_jump_back_resets():

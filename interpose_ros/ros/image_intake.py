@@ -1,0 +1,228 @@
+"""From image and camera info messages to views: decoding, waiting for camera infos, the ring of stream frames."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from interpose_ros.geometry.camera import Camera
+from interpose_ros.interpolation.clip import LazyView
+from interpose_ros.refusal import Refusal, RefusalReason
+from interpose_ros.ros.bounded_worker import BoundedWorker
+from interpose_ros.ros.conversions import (
+    camera_from_message,
+    image_from_message,
+    keyframe_id_from_header,
+    nanoseconds_from_stamp,
+    rgb_from_file_bytes,
+)
+from interpose_ros.ros.frame_ring import FrameRing, StreamFrame
+from interpose_ros.ros.keyframes import CameraInfoCache
+from interpose_ros.ros.parameters import NodeConfig
+from interpose_ros.views import KeyframeId, View
+
+INCOMING_CAPACITY = 100
+MAX_WAITING_IMAGES = 32
+NO_KEYFRAME = KeyframeId("", 0)
+
+
+class KeyframeReceiver(Protocol):
+    """Where keyframes go, and images that are none. Called on the intake's thread."""
+
+    def add_keyframe(self, view: View) -> None:
+        """A keyframe with its camera. May raise ``ValueError``: it is refused for that reason."""
+
+    def refuse_image(self, name: KeyframeId, refusal: Refusal) -> None:
+        """A keyframe image that cannot be used."""
+
+    def warn(self, text: str) -> None:
+        """A sentence for the log."""
+
+
+@dataclass(frozen=True)
+class _IncomingImage:
+    message: Image | CompressedImage
+    is_keyframe: bool
+    is_stream: bool
+
+
+@dataclass(frozen=True)
+class _LookAgain:
+    """Camera info came, or time passed: see which waiting images can go on."""
+
+
+@dataclass(frozen=True)
+class _WaitingImage:
+    name: KeyframeId
+    image: np.ndarray
+    deadline: float
+
+
+class ImageIntake:
+    """Takes messages in on a thread of its own. What ROS callbacks call only stores and returns."""
+
+    def __init__(self, config: NodeConfig, receiver: KeyframeReceiver) -> None:
+        self._config = config
+        self._receiver = receiver
+        self._lock = threading.Lock()
+        self._cameras = CameraInfoCache()
+        self._ring = FrameRing(int(config.stream_megabytes * 1e6))
+        self._waiting: list[_WaitingImage] = []
+        self._last_chosen: dict[str, int] = {}
+        self._worker: BoundedWorker[_IncomingImage | _LookAgain] = BoundedWorker(
+            "interpose_incoming", INCOMING_CAPACITY, self._take_in, self._dropped, self._failed
+        )
+
+    # --- what callbacks call
+
+    def add_keyframe_image(self, message: Image | CompressedImage) -> None:
+        """An image on the keyframe topic."""
+        self._worker.put(_IncomingImage(message, is_keyframe=True, is_stream=False))
+
+    def add_stream_image(self, message: Image | CompressedImage) -> None:
+        """An image of the camera stream."""
+        self._worker.put(_IncomingImage(message, is_keyframe=self._is_due(message), is_stream=True))
+
+    def add_camera_info(self, message: CameraInfo) -> None:
+        """A camera info, of keyframes or of the stream."""
+        frame_id = message.header.frame_id
+        try:
+            camera = camera_from_message(message)
+        except ValueError as error:
+            with self._lock:
+                self._cameras.add_problem(frame_id, str(error))
+            self._receiver.warn(f"camera info of frame '{frame_id}' refused: {error}")
+            return
+        with self._lock:
+            self._cameras.add(frame_id, camera)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Let images go on that waited for a camera info, and refuse those that waited too long."""
+        if self._waiting:  # a stream of camera infos must not crowd images out of the queue
+            self._worker.put(_LookAgain())
+
+    # --- what the owner calls
+
+    def clear(self) -> None:
+        """Forget images, waiting or not. Camera infos stay."""
+        self._worker.clear()
+        with self._lock:
+            self._ring.clear()
+            self._waiting = []
+            self._last_chosen.clear()
+
+    def stop(self, timeout: float) -> bool:
+        """End the thread. True when it has ended within ``timeout`` seconds."""
+        return self._worker.stop(timeout)
+
+    def forget_stream_before(self, frame_id: str, stamp_ns: int) -> None:
+        """Drop the stream frames of one camera that are older than a stamp."""
+        with self._lock:
+            self._ring.forget_before(frame_id, stamp_ns)
+
+    def stream_between(self, frame_id: str, first_ns: int, last_ns: int) -> list[LazyView]:
+        """Stream frames of one camera with stamps strictly between two stamps, oldest first."""
+        found = []
+        with self._lock:
+            for frame in self._ring.between(frame_id, first_ns, last_ns):
+                camera = self._cameras.get(frame_id, frame.width, frame.height)
+                if camera is not None:
+                    found.append(LazyView(frame.keyframe_id, _decoder(frame, camera)))
+        return found
+
+    # --- the thread that takes images in
+
+    def _is_due(self, message: Image | CompressedImage) -> bool:
+        if self._config.keyframe_source != "stream":
+            return False
+        frame_id, stamp = message.header.frame_id, nanoseconds_from_stamp(message.header.stamp)
+        with self._lock:
+            last = self._last_chosen.get(frame_id)
+            if last is not None and stamp - last < self._config.keyframe_period * 1e9:
+                return False
+            self._last_chosen[frame_id] = stamp
+            return True
+
+    def _take_in(self, item: _IncomingImage | _LookAgain) -> None:
+        if isinstance(item, _LookAgain):
+            self._look_at_waiting()
+            return
+        try:
+            name = keyframe_id_from_header(item.message.header)
+        except ValueError as error:
+            self._receiver.refuse_image(NO_KEYFRAME, Refusal(RefusalReason.BAD_INPUT, str(error)))
+            return
+        try:
+            image = image_from_message(item.message)
+        except ValueError as error:
+            if item.is_keyframe:
+                self._receiver.refuse_image(name, Refusal(RefusalReason.BAD_INPUT, str(error)))
+            else:
+                self._receiver.warn(f"stream image {name} left out: {error}")
+            return
+        height, width = image.shape[:2]
+        if item.is_stream and self._config.use_frames:
+            data = _file_bytes(item.message, image)
+            with self._lock:
+                self._ring.add(StreamFrame(name, data, width, height))
+        if item.is_keyframe:
+            self._waiting.append(_WaitingImage(name, image, time.monotonic() + self._config.camera_info_timeout))
+            if len(self._waiting) > MAX_WAITING_IMAGES:
+                first = self._waiting.pop(0)
+                self._refuse_for_camera_info(first, "too many images wait")
+            self._look_at_waiting()
+
+    def _look_at_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for item in waiting:
+            height, width = item.image.shape[:2]
+            with self._lock:
+                camera = self._cameras.get(item.name.frame_id, width, height)
+            if camera is not None:
+                try:
+                    self._receiver.add_keyframe(View(item.image, camera, item.name))
+                except ValueError as error:
+                    self._receiver.refuse_image(item.name, Refusal(RefusalReason.BAD_INPUT, str(error)))
+            elif time.monotonic() >= item.deadline:
+                self._refuse_for_camera_info(item, f"waited {self._config.camera_info_timeout:g} s")
+            else:
+                self._waiting.append(item)
+
+    def _refuse_for_camera_info(self, item: _WaitingImage, what: str) -> None:
+        height, width = item.image.shape[:2]
+        with self._lock:
+            why = self._cameras.why_missing(item.name.frame_id, width, height)
+        self._receiver.refuse_image(item.name, Refusal(RefusalReason.CAMERA_INFO, f"{what}: {why}"))
+
+    def _dropped(self, item: _IncomingImage | _LookAgain) -> None:
+        if isinstance(item, _IncomingImage) and item.is_keyframe:
+            header = item.message.header
+            name = KeyframeId(header.frame_id, nanoseconds_from_stamp(header.stamp))
+            text = f"more than {INCOMING_CAPACITY} images wait to be decoded"
+            self._receiver.refuse_image(name, Refusal(RefusalReason.CANCELLED, text))
+
+    def _failed(self, item: _IncomingImage | _LookAgain, error: Exception) -> None:
+        text = f"{type(error).__name__}: {error}"
+        self._receiver.refuse_image(NO_KEYFRAME, Refusal(RefusalReason.INTERNAL, text))
+
+
+def _file_bytes(message: Image | CompressedImage, image: np.ndarray) -> bytes:
+    """The frame as a file: as it came, or as JPEG."""
+    if isinstance(message, CompressedImage):
+        return bytes(message.data)
+    encoded, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
+    if not encoded:
+        raise ValueError(f"stream image of {image.shape[1]}x{image.shape[0]} cannot be stored as JPEG")
+    return data.tobytes()
+
+
+def _decoder(frame: StreamFrame, camera: Camera) -> Callable[[], View]:
+    return lambda: View(rgb_from_file_bytes(frame.data), camera, frame.keyframe_id)
