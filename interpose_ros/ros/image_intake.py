@@ -25,7 +25,7 @@ from interpose_ros.ros.conversions import (
 )
 from interpose_ros.ros.frame_ring import FrameRing, StreamFrame
 from interpose_ros.ros.keyframes import CameraInfoCache
-from interpose_ros.ros.parameters import NodeConfig
+from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.views import KeyframeId, View
 
 INCOMING_CAPACITY = 100

@@ -20,8 +20,9 @@ from tf2_msgs.msg import TFMessage
 from interpose_ros.config import InterposeConfig
 from interpose_ros.msg import RelativePose
 from interpose_ros.pipeline import InterposePipeline
+from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.pair_service import answer_request
-from interpose_ros.ros.parameters import NodeConfig, declare_parameters, read_parameters
+from interpose_ros.ros.parameters import declare_parameters, read_parameters
 from interpose_ros.ros.publication import tf_message
 from interpose_ros.ros.relative_pose import keyframe_id_message
 from interpose_ros.ros.session import Session

@@ -12,7 +12,7 @@ from tf2_msgs.msg import TFMessage
 from interpose_ros.answer import PairAnswer, ScaleSource
 from interpose_ros.geometry.se3 import quaternion_xyzw_from_rotation
 from interpose_ros.ros.conversions import stamp_from_nanoseconds
-from interpose_ros.ros.parameters import NodeConfig
+from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.relative_pose import rotation_and_direction_a_b
 from interpose_ros.ros.tf_tree import TfEdge
 from interpose_ros.views import KeyframeId

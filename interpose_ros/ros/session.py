@@ -17,7 +17,7 @@ from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.ros.bounded_worker import BoundedWorker
 from interpose_ros.ros.image_intake import NO_KEYFRAME, ImageIntake
 from interpose_ros.ros.keyframes import KeyframeStore, ordered_pair, tf_frame_name
-from interpose_ros.ros.parameters import NodeConfig
+from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.publication import edge_of_answer
 from interpose_ros.ros.relative_pose import message_from_answer, refusal_message
 from interpose_ros.ros.tf_tree import TfEdge, TfTree

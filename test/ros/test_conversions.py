@@ -19,7 +19,7 @@ from interpose_ros.matching.two_view import MotionModel
 from interpose_ros.msg import RelativePose
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.ros.conversions import camera_from_message, image_from_message, keyframe_id_from_header
-from interpose_ros.ros.parameters import NodeConfig
+from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.publication import edge_of_answer
 from interpose_ros.ros.relative_pose import (
     inverse_answer,

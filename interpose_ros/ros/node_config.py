@@ -1,0 +1,66 @@
+"""Settings of the node itself; those of the core are in ``interpose_ros.config``. Free of ROS, like those."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class NodeConfig(BaseModel):
+    """Settings of the node itself; those of the core are in ``InterposeConfig``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    autostart: bool = Field(False, description="Configure and activate without being asked by a lifecycle manager.")
+    keyframe_source: Literal["topic", "stream"] = Field(
+        "topic", description="Keyframes come on keyframe/image (topic) or are chosen from image (stream)."
+    )
+    keyframe_period: float = Field(
+        1.0, gt=0.0, description="Time between keyframes chosen from the stream [s], per camera."
+    )
+    image_transport: Literal["raw", "compressed"] = Field(
+        "raw", description="raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage at the name + /compressed."
+    )
+    pair_choice: Literal["previous", "window"] = Field(
+        "previous", description="Pair a keyframe with the previous one of its camera, or with all of the last ones."
+    )
+    pair_window: int = Field(5, ge=1, le=1000, description="With pair_choice window: keyframes to pair a new one with.")
+    use_frames: bool = Field(
+        True,
+        description="Bridge wide pairs by what their camera saw in between, stream frames and other keyframes. False: the "
+        "two keyframes alone decide.",
+    )
+    camera_info_timeout: float = Field(2.0, gt=0.0, description="Time an image waits for its camera info [s].")
+    max_keyframes: int = Field(100, ge=2, le=100000, description="Keyframes held with their images; the oldest go.")
+    max_pending_pairs: int = Field(200, ge=1, le=100000, description="Pairs that may wait; the oldest are refused.")
+    stream_megabytes: float = Field(64.0, ge=0.0, description="JPEG data of stream frames held per camera [MB].")
+    publish_tf: bool = Field(True, description="Send accepted edges on /tf.")
+    tf_period: float = Field(0.5, gt=0.0, description="Time between two sendings of all live edges [s].")
+    tf_frame: str = Field("{frame_id}_kf_{sec}_{nanosec}", description="Pattern of a keyframe's name on /tf.")
+    min_confidence: float = Field(
+        0.5, ge=0.0, le=1.0, description="Lowest confidence (rotation within 5 degrees) of an edge on /tf."
+    )
+    uncalibrated_tf: bool = Field(
+        False, description="Send edges without calibrated confidence that have uncalibrated_min_inliers."
+    )
+    uncalibrated_min_inliers: int = Field(60, ge=8, description="Verified matches that uncalibrated_tf asks for.")
+    unscaled_tf: Literal["none", "unit"] = Field(
+        "none",
+        description="Edges of unknown scale on /tf: none, or unit (translation of length 1, not metres; of length 0 "
+        "where there is no measurable parallax).",
+    )
+
+    @field_validator("tf_frame")
+    @classmethod
+    def _pattern_names_the_keyframe(cls, pattern: str) -> str:
+        try:
+            names = {
+                pattern.format(frame_id=f, sec=s, nanosec=n)
+                for f, s, n in (("a", 1, 2), ("b", 1, 2), ("a", 3, 2), ("a", 1, 4))
+            }
+        except (KeyError, IndexError, ValueError, AttributeError) as error:
+            raise ValueError(f"'{pattern}' may use {{frame_id}}, {{sec}} and {{nanosec}} only: {error}") from error
+        if len(names) < 4:
+            raise ValueError(f"'{pattern}' must use {{frame_id}}, {{sec}} and {{nanosec}}: frames need unique names")
+        return pattern
