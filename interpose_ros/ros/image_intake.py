@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ from interpose_ros.ros.conversions import (
     rgb_from_file_bytes,
 )
 from interpose_ros.ros.frame_ring import FrameRing, StreamFrame
+from interpose_ros.ros.keyframe_choice import KeyframeChoice
 from interpose_ros.ros.keyframes import CameraInfoCache
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.views import KeyframeId, View
@@ -33,6 +34,7 @@ MAX_WAITING_IMAGES = 32
 NO_KEYFRAME = KeyframeId("", 0)
 
 
+@runtime_checkable
 class KeyframeReceiver(Protocol):
     """Where keyframes go, and images that are none. Called on the intake's thread."""
 
@@ -63,19 +65,21 @@ class _WaitingImage:
     name: KeyframeId
     image: np.ndarray
     deadline: float
+    is_stream: bool
 
 
 class ImageIntake:
     """Takes messages in on a thread of its own. What ROS callbacks call only stores and returns."""
 
-    def __init__(self, config: NodeConfig, receiver: KeyframeReceiver) -> None:
+    def __init__(self, config: NodeConfig, receiver: KeyframeReceiver, choice: KeyframeChoice) -> None:
         self._config = config
         self._receiver = receiver
+        self._choice = choice
         self._lock = threading.Lock()
         self._cameras = CameraInfoCache()
         self._ring = FrameRing(int(config.stream_megabytes * 1e6))
         self._waiting: list[_WaitingImage] = []
-        self._last_chosen: dict[str, int] = {}
+        self._last_look: dict[str, int] = {}
         self._worker: BoundedWorker[_IncomingImage | _LookAgain] = BoundedWorker(
             "interpose_incoming", INCOMING_CAPACITY, self._take_in, self._dropped, self._failed
         )
@@ -117,7 +121,8 @@ class ImageIntake:
         with self._lock:
             self._ring.clear()
             self._waiting = []
-            self._last_chosen.clear()
+            self._last_look.clear()
+            self._choice.clear()
 
     def stop(self, timeout: float) -> bool:
         """End the thread. True when it has ended within ``timeout`` seconds."""
@@ -145,10 +150,11 @@ class ImageIntake:
             return False
         frame_id, stamp = message.header.frame_id, nanoseconds_from_stamp(message.header.stamp)
         with self._lock:
-            last = self._last_chosen.get(frame_id)
-            if last is not None and stamp - last < self._config.keyframe_period * 1e9:
+            last = self._last_look.get(frame_id)
+            # A camera that starts again with older stamps goes on, too.
+            if last is not None and abs(stamp - last) < self._config.keyframe_period * 1e9:
                 return False
-            self._last_chosen[frame_id] = stamp
+            self._last_look[frame_id] = stamp
             return True
 
     def _take_in(self, item: _IncomingImage | _LookAgain) -> None:
@@ -174,7 +180,8 @@ class ImageIntake:
             with self._lock:
                 self._ring.add(StreamFrame(name, data, width, height))
         if item.is_keyframe:
-            self._waiting.append(_WaitingImage(name, image, time.monotonic() + self._config.camera_info_timeout))
+            deadline = time.monotonic() + self._config.camera_info_timeout
+            self._waiting.append(_WaitingImage(name, image, deadline, item.is_stream))
             if len(self._waiting) > MAX_WAITING_IMAGES:
                 first = self._waiting.pop(0)
                 self._refuse_for_camera_info(first, "too many images wait")
@@ -188,7 +195,9 @@ class ImageIntake:
                 camera = self._cameras.get(item.name.frame_id, width, height)
             if camera is not None:
                 try:
-                    self._receiver.add_keyframe(View(item.image, camera, item.name))
+                    view = View(item.image, camera, item.name)
+                    if not item.is_stream or self._choice.wants(view):
+                        self._receiver.add_keyframe(view)
                 except ValueError as error:
                     self._receiver.refuse_image(item.name, Refusal(RefusalReason.BAD_INPUT, str(error)))
             elif time.monotonic() >= item.deadline:

@@ -20,6 +20,7 @@ from tf2_msgs.msg import TFMessage
 from interpose_ros.config import InterposeConfig
 from interpose_ros.msg import RelativePose
 from interpose_ros.pipeline import InterposePipeline
+from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyframe_choice_from
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.pair_service import answer_request
 from interpose_ros.ros.parameters import declare_parameters, read_parameters
@@ -44,6 +45,7 @@ class InterposeNode(LifecycleNode):
         self._config = NodeConfig()
         self._core_config = InterposeConfig()
         self._pipeline: InterposePipeline | None = None
+        self._keyframe_choice: KeyframeChoice = EveryImage()
         self._session: Session | None = None
         self._subscriptions_in: list[MeetingSubscription] = []
         self._session_timers: list[Timer] = []
@@ -67,6 +69,7 @@ class InterposeNode(LifecycleNode):
         try:
             self._config, self._core_config = read_parameters(self)
             self._pipeline = InterposePipeline.from_config(self._core_config)
+            self._keyframe_choice = keyframe_choice_from(self._config, self._core_config)
         except (ValueError, FileNotFoundError, RuntimeError) as error:
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
@@ -77,7 +80,7 @@ class InterposeNode(LifecycleNode):
         assert self._pipeline is not None
         result = super().on_activate(state)
         self._last_tf_stamp = 0
-        session = Session(self._config, self._pipeline, self)
+        session = Session(self._config, self._pipeline, self, self._keyframe_choice)
         self._session = session
         if self._config.publish_tf and self._config.unscaled_tf == "unit":
             self.get_logger().warning(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from interpose_ros.ros.pair_list import parse_pair
 
 
 class NodeConfig(BaseModel):
@@ -16,16 +18,34 @@ class NodeConfig(BaseModel):
     keyframe_source: Literal["topic", "stream"] = Field(
         "topic", description="Keyframes come on keyframe/image (topic) or are chosen from image (stream)."
     )
+    keyframe_choice: Literal["time", "overlap"] = Field(
+        "time",
+        description="With keyframe_source stream: an image becomes a keyframe when keyframe_period has passed (time), or "
+        "when it then shares less than keyframe_overlap with the last keyframe of its camera (overlap).",
+    )
     keyframe_period: float = Field(
-        1.0, gt=0.0, description="Time between keyframes chosen from the stream [s], per camera."
+        1.0, gt=0.0, description="Least time between keyframes, or looks for one, in the stream of a camera [s]."
+    )
+    keyframe_overlap: float = Field(
+        0.5,
+        gt=0.0,
+        le=1.0,
+        description="With keyframe_choice overlap: share of the image below which it is a keyframe.",
     )
     image_transport: Literal["raw", "compressed"] = Field(
         "raw", description="raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage at the name + /compressed."
     )
-    pair_choice: Literal["previous", "window"] = Field(
-        "previous", description="Pair a keyframe with the previous one of its camera, or with all of the last ones."
+    pair_choice: Literal["previous", "window", "list"] = Field(
+        "previous",
+        description="Pair a keyframe with the previous one of its camera, with the last pair_window ones of any camera, or "
+        "as pair_list says.",
     )
     pair_window: int = Field(5, ge=1, le=1000, description="With pair_choice window: keyframes to pair a new one with.")
+    pair_list: tuple[str, ...] = Field(
+        (),
+        description="With pair_choice list: pairs A B of keyframes, each as FRAME_ID@SECONDS or SECONDS with up to nine "
+        "decimals: ['front@12.5 left@12.5', '3.04 7.2'].",
+    )
     use_frames: bool = Field(
         True,
         description="Bridge wide pairs by what their camera saw in between, stream frames and other keyframes. False: the "
@@ -50,6 +70,19 @@ class NodeConfig(BaseModel):
         description="Edges of unknown scale on /tf: none, or unit (translation of length 1, not metres; of length 0 "
         "where there is no measurable parallax).",
     )
+
+    @field_validator("pair_list")
+    @classmethod
+    def _pairs_are_readable(cls, pairs: tuple[str, ...]) -> tuple[str, ...]:
+        for text in pairs:
+            parse_pair(text)
+        return pairs
+
+    @model_validator(mode="after")
+    def _list_is_there(self) -> NodeConfig:
+        if self.pair_choice == "list" and not self.pair_list:
+            raise ValueError("pair_choice is list and pair_list is empty: name pairs in pair_list")
+        return self
 
     @field_validator("tf_frame")
     @classmethod

@@ -35,7 +35,7 @@ def answer_request(session: Session | None, request: GetRelativePose.Request) ->
         return Response(code=Response.CODE_OK, result=message)
     if session.is_pending((a, b)) or session.is_pending((b, a)):
         return _no(a, b, Response.CODE_PENDING, RefusalReason.CANCELLED, "not answered yet: ask again")
-    text = "this pair was not selected: see the parameters pair_choice and pair_window"
+    text = "this pair was not selected: see the parameters pair_choice, pair_window and pair_list"
     return _no(a, b, Response.CODE_NOT_ESTIMATED, RefusalReason.CANCELLED, text)
 
 

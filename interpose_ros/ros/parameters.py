@@ -79,7 +79,8 @@ def _descriptor(field: FieldInfo) -> ParameterDescriptor:
     if get_origin(field.annotation) is Literal:
         descriptor.additional_constraints = "one of " + ", ".join(str(choice) for choice in get_args(field.annotation))
     if isinstance(default, bool) or not isinstance(default, (int, float)):
-        descriptor.dynamic_typing = default == ""
+        # An empty list has no type of its own.
+        descriptor.dynamic_typing = default in ("", [])
         return descriptor
     if isinstance(default, float):
         descriptor.dynamic_typing = True

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from interpose_ros.answer import PairAnswer
 from interpose_ros.interpolation.clip import LazyView
@@ -16,16 +16,17 @@ from interpose_ros.pipeline import InterposePipeline
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.ros.bounded_worker import BoundedWorker
 from interpose_ros.ros.image_intake import NO_KEYFRAME, ImageIntake
-from interpose_ros.ros.keyframes import KeyframeStore, ordered_pair, tf_frame_name
+from interpose_ros.ros.keyframe_choice import KeyframeChoice
+from interpose_ros.ros.keyframes import KeyframeStore, tf_frame_name
 from interpose_ros.ros.node_config import NodeConfig
+from interpose_ros.ros.pair_choice import Pair, pair_choice_from
 from interpose_ros.ros.publication import edge_of_answer
 from interpose_ros.ros.relative_pose import message_from_answer, refusal_message
 from interpose_ros.ros.tf_tree import TfEdge, TfTree
 from interpose_ros.views import KeyframeId, View
 
-Pair = tuple[KeyframeId, KeyframeId]
 
-
+@runtime_checkable
 class SessionOutput(Protocol):
     """Where results go. Called from the session's threads."""
 
@@ -52,12 +53,19 @@ class Session:
         intake: takes image and camera info messages in, and hands keyframes to this session.
     """
 
-    def __init__(self, config: NodeConfig, pipeline: InterposePipeline, output: SessionOutput) -> None:
+    def __init__(
+        self,
+        config: NodeConfig,
+        pipeline: InterposePipeline,
+        output: SessionOutput,
+        keyframe_choice: KeyframeChoice,
+    ) -> None:
         self._config = config
         self._pipeline = pipeline
         self._output = output
         self._lock = threading.RLock()
         self._store = KeyframeStore(config.max_keyframes)
+        self._pair_choice = pair_choice_from(config)
         self._tree = TfTree()
         self._answers: dict[Pair, PairAnswer | Refusal] = {}
         self._pending: set[Pair] = set()
@@ -68,7 +76,7 @@ class Session:
             "interpose_pairs", config.max_pending_pairs, self._estimate, self._pair_dropped, self._pair_failed
         )
         self._interpolators = (RecordedInterpolator(self._frames_between),) if config.use_frames else ()
-        self.intake = ImageIntake(config, self)
+        self.intake = ImageIntake(config, self, keyframe_choice)
 
     # --- what the node calls
 
@@ -172,12 +180,7 @@ class Session:
                 self._forget(gone)
             if not is_new:
                 return
-            if self._config.pair_choice == "previous":
-                previous = self._store.previous(name)
-                partners = [] if previous is None else [previous]
-            else:
-                partners = self._store.last_before(name, self._config.pair_window)
-            pairs = [ordered_pair(name, partner) for partner in partners]
+            pairs = self._pair_choice.pairs(name, self._store)
             self._pending.update(pairs)
             generation = self._generation
         for pair in pairs:

@@ -51,10 +51,8 @@ def held(running) -> list[int]:
 
 @contextlib.contextmanager
 def streaming(**parameters):
-    """A node that chooses keyframes 60 degrees apart from a best-effort stream of JPEGs, and has seen seven images."""
-    with RunningNode(
-        autostart=True, keyframe_source="stream", keyframe_period=6.0, image_transport="compressed", **parameters
-    ) as running:
+    """A node that chooses keyframes from a best-effort stream of JPEGs, and has seen seven images at 1 Hz, 60 degrees."""
+    with RunningNode(autostart=True, keyframe_source="stream", image_transport="compressed", **parameters) as running:
         images = running.node.create_publisher(CompressedImage, "image/compressed", BEST_EFFORT)
         infos = running.node.create_publisher(CameraInfo, "camera_info", BEST_EFFORT)
         running.wait_for(
@@ -73,7 +71,7 @@ def streaming(**parameters):
 
 def test_stream_bridges_keyframes_that_share_no_view():
     """The frames between the keyframes carry the pose over."""
-    with streaming() as running:
+    with streaming(keyframe_period=6.0) as running:
         message = running.pose_for(7)
         assert message.status == RelativePose.STATUS_OK, message.reason
         assert message.keyframe_a == name(1)
@@ -84,11 +82,38 @@ def test_stream_bridges_keyframes_that_share_no_view():
 
 
 def test_without_frames_the_keyframes_alone_decide():
-    with streaming(use_frames=False) as running:
+    with streaming(keyframe_period=6.0, use_frames=False) as running:
         message = running.pose_for(7)
         assert_no_pose(message)
         assert message.branch == RelativePose.BRANCH_NONE
         assert [candidate.estimator for candidate in message.candidates] == ["matches"]
+
+
+def test_keyframes_by_overlap_are_fewer_where_the_view_changes_little():
+    """10 degrees a step leave more than 60 % of the view, 20 or 30 degrees do not."""
+    with streaming(keyframe_choice="overlap", keyframe_overlap=0.6, keyframe_period=0.5) as running:
+        running.wait_for(lambda: len(held(running)) >= 3, ANSWER, "third keyframe")
+        chosen = held(running)
+        assert chosen[0] == 1
+        assert set(np.diff(chosen)) <= {2, 3}
+        running.pose_for(chosen[2])
+        assert all(p.status == RelativePose.STATUS_OK for p in running.poses)
+
+
+def test_listed_pairs_are_estimated_and_no_others():
+    pairs = "['3 1', '2.0 camera@3']"
+    with RunningNode(autostart=True, pair_choice="list", pair_list=pairs) as running:
+        running.wait_until_active()
+        running.repeat_camera_info(info_message())
+        for k in range(3):
+            running.images.publish(image_message(k + 1, view(k)))
+        running.wait_for(lambda: len(running.poses) == 2, ANSWER, "two pairs")
+        assert [(p.keyframe_a.stamp.sec, p.keyframe_b.stamp.sec) for p in running.poses] == [(3, 1), (2, 3)]
+        assert rotation_error_deg(running.poses[0], -2 * STEP_DEG) < 2
+        assert rotation_error_deg(running.poses[1], STEP_DEG) < 2
+        request = GetRelativePose.Request(keyframe_a=name(1), keyframe_b=name(2))
+        response = running.call(GetRelativePose, "get_relative_pose", request)
+        assert response.code == GetRelativePose.Response.CODE_NOT_ESTIMATED
 
 
 def test_best_effort_publisher_of_keyframes_is_met_and_jump_back_resets():
