@@ -115,6 +115,11 @@ class ImageIntake:
 
     # --- what the owner calls
 
+    @property
+    def load(self) -> int:
+        """Images that wait to be decoded, or for their camera info."""
+        return self._worker.load + len(self._waiting)
+
     def clear(self) -> None:
         """Forget images, waiting or not. Camera infos stay."""
         self._worker.clear()

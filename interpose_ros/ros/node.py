@@ -6,7 +6,7 @@ import signal
 import sys
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
@@ -20,14 +20,15 @@ from tf2_msgs.msg import TFMessage
 from interpose_ros.config import InterposeConfig
 from interpose_ros.msg import RelativePose
 from interpose_ros.pipeline import InterposePipeline
+from interpose_ros.ros.diagnostics import node_status, tf_status
 from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyframe_choice_from
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.pair_service import answer_request
 from interpose_ros.ros.parameters import declare_parameters, read_parameters
-from interpose_ros.ros.publication import tf_message
 from interpose_ros.ros.relative_pose import keyframe_id_message
 from interpose_ros.ros.session import Session
 from interpose_ros.ros.subscriptions import MeetingSubscription, compressed_topic
+from interpose_ros.ros.tf_link import TfLink
 from interpose_ros.srv import GetRelativePose, ListKeyframes
 
 CHECK_PERIOD = 0.1
@@ -49,7 +50,7 @@ class InterposeNode(LifecycleNode):
         self._session: Session | None = None
         self._subscriptions_in: list[MeetingSubscription] = []
         self._session_timers: list[Timer] = []
-        self._last_tf_stamp = 0
+        self._tf_link: TfLink | None = None
         # /clock may stand still or jump; what must go on by itself runs on this clock.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._pose_publisher = self.create_lifecycle_publisher(RelativePose, "~/relative_pose", QoSProfile(depth=100))
@@ -79,9 +80,10 @@ class InterposeNode(LifecycleNode):
         """Subscribe."""
         assert self._pipeline is not None
         result = super().on_activate(state)
-        self._last_tf_stamp = 0
         session = Session(self._config, self._pipeline, self, self._keyframe_choice)
         self._session = session
+        if self._config.publish_tf:
+            self._tf_link = TfLink(self, self._tf_publisher, session.foreign_parents_heard)
         if self._config.publish_tf and self._config.unscaled_tf == "unit":
             self.get_logger().warning(
                 "unscaled_tf is unit: translations on /tf are directions of length 1, not metres, where scale is unknown"
@@ -125,14 +127,15 @@ class InterposeNode(LifecycleNode):
         self._pose_publisher.publish(message)
 
     def edges_changed(self) -> None:
-        """Send every live edge with one stamp that was never sent before: tf2 ignores a stamp that it knows."""
-        session = self._session
-        edges = session.edges if session is not None else []
-        if session is None or not edges:
-            return
-        stamp = max(self.get_clock().now().nanoseconds, self._last_tf_stamp + 1)
-        self._last_tf_stamp = stamp
-        self._tf_publisher.publish(tf_message(edges, stamp, session.frame_name))
+        """Send every live edge."""
+        session, link = self._session, self._tf_link
+        if session is not None and link is not None and (edges := session.edges):
+            link.send(edges, session.frame_name)
+
+    def foreign_parent(self, frame: str) -> str | None:
+        """The parent that somebody else gives a frame on /tf."""
+        link = self._tf_link
+        return None if link is None else link.foreign_parent(frame)
 
     def warn(self, text: str) -> None:
         """Log a sentence."""
@@ -171,7 +174,8 @@ class InterposeNode(LifecycleNode):
         return response
 
     def _on_jump_back(self, jump: TimeJump) -> None:
-        self._last_tf_stamp = 0
+        if self._tf_link is not None:
+            self._tf_link.time_jumped_back()
         if self._session is not None:
             self.get_logger().warning(
                 f"time jumped back by {-jump.delta.nanoseconds / 1e9:.3f} s: forgetting keyframes"
@@ -186,22 +190,13 @@ class InterposeNode(LifecycleNode):
 
     def _send_diagnostics(self) -> None:
         session = self._session
-        status = DiagnosticStatus(name=f"{self.get_fully_qualified_name()}: keyframes", hardware_id="none")
-        status.level = DiagnosticStatus.OK
-        status.message = self._state_machine.current_state[1]
-        values = {"device": self._core_config.features.device}
-        if session is not None:
-            values["keyframes"] = str(len(session.keyframes()))
-            values["edges"] = str(len(session.edges))
-            values["pending_pairs"] = str(session.pending_pairs)
-            values["last_estimate_seconds"] = f"{session.last_seconds:.3f}"
-            values |= {f"answers_{name}": str(count) for name, count in session.counts.items()}
-            if session.counts.get("refused_internal"):
-                status.level = DiagnosticStatus.WARN
-                status.message = "estimates failed with an error: see the log"
-        status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
-        message = DiagnosticArray(status=[status])
+        name = self.get_fully_qualified_name()
+        message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
+        device = self._core_config.features.device
+        message.status = [node_status(name, self._state_machine.current_state[1], device, session)]
+        if session is not None:
+            message.status.append(tf_status(name, session))
         self._diagnostics_publisher.publish(message)
 
     # --- parts
@@ -225,6 +220,9 @@ class InterposeNode(LifecycleNode):
         for subscription in self._subscriptions_in:
             subscription.destroy()
         self._subscriptions_in = []
+        link, self._tf_link = self._tf_link, None
+        if link is not None:
+            link.destroy()
         session, self._session = self._session, None
         if session is not None:
             session.reset("the node is deactivated")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -22,7 +23,7 @@ from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.pair_choice import Pair, pair_choice_from
 from interpose_ros.ros.publication import edge_of_answer
 from interpose_ros.ros.relative_pose import message_from_answer, refusal_message
-from interpose_ros.ros.tf_tree import TfEdge, TfTree
+from interpose_ros.ros.tf_tree import Offer, TfEdge, TfTree
 from interpose_ros.views import KeyframeId, View
 
 
@@ -38,6 +39,9 @@ class SessionOutput(Protocol):
 
     def warn(self, text: str) -> None:
         """A sentence for the log."""
+
+    def foreign_parent(self, frame: str) -> str | None:
+        """The parent that somebody else gives a frame on /tf."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,15 @@ class Session:
         self._lock = threading.RLock()
         self._store = KeyframeStore(config.max_keyframes)
         self._pair_choice = pair_choice_from(config)
-        self._tree = TfTree()
+        self._tree = TfTree(self.frame_name, output.foreign_parent)
+        self._conflicts: dict[str, None] = {}
         self._answers: dict[Pair, PairAnswer | Refusal] = {}
         self._pending: set[Pair] = set()
         self._generation = 0
         self._counts: Counter[str] = Counter()
         self._last_seconds = float("nan")
+        self._last_stage_seconds: Mapping[str, float] = {}
+        self._last_refusal = ""
         self._pairs: BoundedWorker[_PairJob] = BoundedWorker(
             "interpose_pairs", config.max_pending_pairs, self._estimate, self._pair_dropped, self._pair_failed
         )
@@ -90,9 +97,17 @@ class Session:
             self._pending.clear()
             self._store = KeyframeStore(self._config.max_keyframes)
             self._tree.clear()
+            self._conflicts.clear()
             self._answers.clear()
         for pair in given_up:
             self._publish_refusal(pair, Refusal(RefusalReason.CANCELLED, f"given up: {reason}"))
+
+    def foreign_parents_heard(self, frames: Sequence[str]) -> None:
+        """Somebody else gives these frames a parent on /tf: they may not be children of this node any more."""
+        with self._lock:
+            gone = [self.frame_name(edge.child) for edge in self._tree.remove_children(frames)]
+        for frame in gone:
+            self._note_conflict(frame)
 
     def stop(self, timeout: float) -> bool:
         """End the threads, giving up the pair in hand. True when they have ended within ``timeout`` seconds."""
@@ -110,6 +125,12 @@ class Session:
             return self._tree.edges
 
     @property
+    def conflicts(self) -> list[str]:
+        """Frames of keyframes that are not sent on /tf, because somebody else gives them a parent."""
+        with self._lock:
+            return list(self._conflicts)
+
+    @property
     def pending_pairs(self) -> int:
         """Pairs that wait or are being worked on."""
         with self._lock:
@@ -125,6 +146,16 @@ class Session:
     def last_seconds(self) -> float:
         """Wall-clock time of the latest estimate; NaN before the first."""
         return self._last_seconds
+
+    @property
+    def last_stage_seconds(self) -> Mapping[str, float]:
+        """The same by stage; empty before the first."""
+        return self._last_stage_seconds
+
+    @property
+    def last_refusal(self) -> str:
+        """The latest refusal: its status, which keyframes, and why; empty before the first."""
+        return self._last_refusal
 
     def keyframes(self) -> list[tuple[KeyframeId, bool]]:
         """Names of the keyframes held, oldest first, and whether each has a live edge."""
@@ -199,6 +230,7 @@ class Session:
 
     def _forget(self, name: KeyframeId) -> None:
         self._tree.remove(name)
+        self._conflicts.pop(self.frame_name(name), None)
         self._answers = {pair: answer for pair, answer in self._answers.items() if name not in pair}
         stamps = [other.stamp_ns for other in self._store.names if other.frame_id == name.frame_id]
         self.intake.forget_stream_before(name.frame_id, min(stamps, default=name.stamp_ns))
@@ -224,16 +256,31 @@ class Session:
             if job.generation != self._generation:
                 return  # reset has already published the refusal
             self._last_seconds = time.monotonic() - start
+            self._last_stage_seconds = answer.stage_seconds
             self._pending.discard(job.pair)
             if all(self._store.get(name) is not None for name in job.pair):
                 self._answers[job.pair] = answer
                 edge = edge_of_answer(answer, self._config)
-                is_new_edge = edge is not None and self._tree.offer(edge)
+                is_new_edge = edge is not None and self._offer(edge)
             else:
                 is_new_edge = False
         self._publish(self.message(answer))
         if is_new_edge:
             self._output.edges_changed()
+
+    def _offer(self, edge: TfEdge) -> bool:
+        offer = self._tree.offer(edge)
+        if offer is Offer.FOREIGN_PARENT:
+            self._note_conflict(self.frame_name(edge.child))
+        return offer is Offer.TAKEN
+
+    def _note_conflict(self, frame: str) -> None:
+        with self._lock:
+            if frame in self._conflicts:
+                return
+            self._conflicts[frame] = None
+        parent = self._output.foreign_parent(frame)
+        self.warn(f"/tf: not sending '{frame}', since somebody else gives it the parent '{parent}'; see tf_frame")
 
     def _frames_between(self, frame_id: str, first_ns: int, last_ns: int) -> list[LazyView]:
         """Stream frames and other keyframes of one camera between two stamps, oldest first."""
@@ -264,8 +311,11 @@ class Session:
         self._publish(refusal_message(*pair, refusal, self.frame_name(pair[0]), self.frame_name(pair[1])))
 
     def _publish(self, message: RelativePose) -> None:
+        status = _STATUS_NAMES[message.status]
         with self._lock:
-            self._counts[_status_name(message.status)] += 1
+            self._counts[status] += 1
+            if message.status != RelativePose.STATUS_OK:
+                self._last_refusal = f"{status}: {message.parent_frame_id} {message.child_frame_id}: {message.reason}"
         self._output.relative_pose(message)
 
 
@@ -273,10 +323,6 @@ _STATUS_NAMES = {
     getattr(RelativePose, name): name.removeprefix("STATUS_").lower()
     for name in ("STATUS_OK", *(f"STATUS_REFUSED_{reason.name}" for reason in RefusalReason))
 }
-
-
-def _status_name(status: int) -> str:
-    return _STATUS_NAMES[status]
 
 
 def _loaded(view: View) -> LazyView:
