@@ -22,7 +22,8 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from scipy.spatial.transform import Rotation
 
-from interpose_ros.evaluation.trajectory import Trajectory, interpolated, read_tum_trajectory, stamp_ns_from_text
+from interpose_ros.evaluation.trajectory import Trajectory, read_tum_trajectory, stamp_ns_from_text
+from interpose_ros.geometry.interpolation import interpolated
 from interpose_ros.geometry.se3 import inverse, rotation_exp, rotation_log, transform_from_rotation_translation
 
 CAMERA_FRAME = "camera_color_optical_frame"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
+from interpose_ros.geometry.interpolation import interpolated
 from interpose_ros.geometry.se3 import inverse, rotation_from_quaternion_xyzw, transform_from_rotation_translation
 
 
@@ -59,16 +59,6 @@ class Trajectory:
         if T_world_a is None or T_world_b is None:
             return None
         return inverse(T_world_a) @ T_world_b
-
-
-def interpolated(
-    T_world_first: Float[np.ndarray, "4 4"], T_world_second: Float[np.ndarray, "4 4"], share: float
-) -> Float[np.ndarray, "4 4"]:
-    """The pose at ``share`` (0: first, 1: second, beyond: extrapolated) of the motion between two poses."""
-    turn = Rotation.from_matrix(T_world_first[:3, :3].T @ T_world_second[:3, :3]).as_rotvec()
-    R = T_world_first[:3, :3] @ Rotation.from_rotvec(share * turn).as_matrix()
-    t = (1 - share) * T_world_first[:3, 3] + share * T_world_second[:3, 3]
-    return transform_from_rotation_translation(R, t)
 
 
 def read_tum_trajectory(path: Path) -> Trajectory:
