@@ -14,12 +14,29 @@ from launch import LaunchDescription
 def generate_launch_description() -> LaunchDescription:
     """The node, its parameter file, and the arguments that are changed most often."""
     share = Path(get_package_share_directory("interpose_ros"))
+    true_or_false = ["true", "false"]
     arguments = [
-        DeclareLaunchArgument("params_file", default_value=str(share / "config" / "interpose.yaml")),
-        DeclareLaunchArgument("namespace", default_value=""),
-        DeclareLaunchArgument("image_transport", default_value="raw", choices=["raw", "compressed"]),
-        DeclareLaunchArgument("use_sim_time", default_value="false", choices=["true", "false"]),
-        DeclareLaunchArgument("autostart", default_value="true", choices=["true", "false"]),
+        DeclareLaunchArgument(
+            "params_file",
+            default_value=str(share / "config" / "interpose.yaml"),
+            description="Parameters of the node; docs/parameters.md lists them.",
+        ),
+        DeclareLaunchArgument("namespace", default_value="", description="Of the node and its topics."),
+        DeclareLaunchArgument(
+            "image_transport",
+            default_value="raw",
+            choices=["raw", "compressed"],
+            description="Whether images come as sensor_msgs/Image or as CompressedImage.",
+        ),
+        DeclareLaunchArgument(
+            "use_sim_time", default_value="false", choices=true_or_false, description="Follow /clock."
+        ),
+        DeclareLaunchArgument(
+            "autostart",
+            default_value="true",
+            choices=true_or_false,
+            description="Configure and activate; false leaves that to a lifecycle manager.",
+        ),
     ]
     node = LifecycleNode(
         package="interpose_ros",

@@ -19,32 +19,21 @@ from interpose_ros.msg import KeyframeId, RelativePose
 
 from . import room
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "interpose_node"
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCRIPT = REPOSITORY / "scripts" / "interpose_node"
+PARAMETER_FILE = REPOSITORY / "config" / "interpose.yaml"
 DISCOVERY = 30.0
 ANSWER = 20.0
 
 
-class RunningNode:
-    """Starts the node with parameters; use as a context."""
+class Peer:
+    """A program beside the node that listens and calls; use as a context."""
 
-    def __init__(self, **parameters) -> None:
-        settings = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
-        self.process = subprocess.Popen([sys.executable, str(SCRIPT), "--ros-args", *settings])
+    def __init__(self) -> None:
         self.context = rclpy.Context()
         rclpy.init(context=self.context)
         self.node = rclpy.create_node("tester", context=self.context)
-        self.poses: list[RelativePose] = []
-        self.transforms: list[TFMessage] = []
-        self.diagnostics: list[DiagnosticArray] = []
-        self._changed = threading.Condition()
-        for kind, topic, found in (
-            (RelativePose, "/interpose/relative_pose", self.poses),
-            (TFMessage, "/tf", self.transforms),
-            (DiagnosticArray, "/diagnostics", self.diagnostics),
-        ):
-            self.node.create_subscription(kind, topic, self._collector(found), QoSProfile(depth=100))
-        self.images = self.node.create_publisher(Image, "keyframe/image", QoSProfile(depth=50))
-        self.infos = self.node.create_publisher(CameraInfo, "keyframe/camera_info", QoSProfile(depth=50))
+        self.changed = threading.Condition()
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, daemon=True)
@@ -54,35 +43,75 @@ class RunningNode:
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
         rclpy.shutdown(context=self.context)
         self._thread.join(10)
+
+    def _spin(self):
+        with contextlib.suppress(ExternalShutdownException):
+            self._executor.spin()
+
+    def check(self):
+        """Asserts that the other side still lives."""
+
+    def collect(self, kind, topic):
+        """The messages of a topic: a list that grows."""
+        found = []
+
+        def add(message):
+            with self.changed:
+                found.append(message)
+                self.changed.notify_all()
+
+        self.node.create_subscription(kind, topic, add, QoSProfile(depth=100))
+        return found
+
+    def wait_for(self, condition, timeout, what):
+        """Wait until a condition on what was received, or on the graph, holds."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            self.check()
+            assert time.monotonic() < deadline, f"no {what} within {timeout} s"
+            with self.changed:
+                self.changed.wait(0.05)  # graph changes come without a message
+
+    def call(self, kind, service, request):
+        """Call a service."""
+        client = self.node.create_client(kind, service)
+        assert client.wait_for_service(DISCOVERY)
+        done = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _: done.set())
+        assert done.wait(ANSWER), f"{service} did not answer"
+        self.node.destroy_client(client)
+        return future.result()
+
+
+class RunningNode(Peer):
+    """Starts the node with parameters, on top of those of the parameter file that is installed with it."""
+
+    def __init__(self, **parameters) -> None:
+        settings = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
+        command = [sys.executable, str(SCRIPT), "--ros-args", "--params-file", str(PARAMETER_FILE), *settings]
+        self.process = subprocess.Popen(command)
+        super().__init__()
+        self.poses: list[RelativePose] = self.collect(RelativePose, "/interpose/relative_pose")
+        self.transforms: list[TFMessage] = self.collect(TFMessage, "/tf")
+        self.diagnostics: list[DiagnosticArray] = self.collect(DiagnosticArray, "/diagnostics")
+        self.images = self.node.create_publisher(Image, "keyframe/image", QoSProfile(depth=50))
+        self.infos = self.node.create_publisher(CameraInfo, "keyframe/camera_info", QoSProfile(depth=50))
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        super().__exit__()
         try:
             assert self.process.wait(20) == 0
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
 
-    def _spin(self):
-        with contextlib.suppress(ExternalShutdownException):
-            self._executor.spin()
-
-    def _collector(self, found):
-        def collect(message):
-            with self._changed:
-                found.append(message)
-                self._changed.notify_all()
-
-        return collect
-
-    def wait_for(self, condition, timeout, what):
-        """Wait until a condition on what was received, or on the graph, holds."""
-        deadline = time.monotonic() + timeout
-        while not condition():
-            assert self.process.poll() is None, f"the node ended with {self.process.returncode}"
-            assert time.monotonic() < deadline, f"no {what} within {timeout} s"
-            with self._changed:
-                self._changed.wait(0.05)  # graph changes come without a message
+    def check(self):
+        """Asserts that the node's process lives."""
+        assert self.process.poll() is None, f"the node ended with {self.process.returncode}"
 
     def wait_until_active(self):
         """The node subscribes when it becomes active, and publishes to listeners that it knows."""
@@ -98,18 +127,11 @@ class RunningNode:
 
     def repeat_camera_info(self, message):
         """Send camera info again and again, as cameras do: its subscription is best effort, so one message may be lost."""
-        self.node.create_timer(0.1, lambda: self.infos.publish(message))
+        return self.node.create_timer(0.1, lambda: self.infos.publish(message))
 
-    def call(self, kind, name, request):
+    def call(self, kind, service, request):
         """Call a service of the node."""
-        client = self.node.create_client(kind, f"/interpose/{name}")
-        assert client.wait_for_service(DISCOVERY)
-        done = threading.Event()
-        future = client.call_async(request)
-        future.add_done_callback(lambda _: done.set())
-        assert done.wait(ANSWER), f"{name} did not answer"
-        self.node.destroy_client(client)
-        return future.result()
+        return super().call(kind, f"/interpose/{service}", request)
 
     def pose_for(self, second: int) -> RelativePose:
         """The first answer whose keyframe B has this stamp."""
