@@ -29,11 +29,12 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from interpose_ros.dust3r.alignment import AlignmentSettings, align_subsets
+from interpose_ros.config import Dust3rInferenceConfig
+from interpose_ros.dust3r.alignment import align_subsets
 from interpose_ros.dust3r.compilation import compile_blocks
 from interpose_ros.dust3r.config import NetworkConfig
 from interpose_ros.dust3r.cpu import pack_for_cpu
-from interpose_ros.dust3r.inference import InferenceSettings, PairPredictions, complete_pairs, predict_pairs
+from interpose_ros.dust3r.inference import PairPredictions, complete_pairs, predict_pairs
 from interpose_ros.dust3r.network import Dust3rNetwork
 from interpose_ros.dust3r.preprocess import PreparedView
 from interpose_ros.dust3r.synthetic import (
@@ -247,7 +248,7 @@ class Bench:
         """All subsets through both networks, at a size at which the reference finishes; and whether they agree."""
         networks = self.networks(SMALL)
         views = random_views(2 + CLIPS * 14)
-        settings = InferenceSettings(stride=1, memory_bytes=16 * 2**30)
+        settings = Dust3rInferenceConfig(stride=1, memory_megabytes=16384)
         start = self._now()
         predictions = predict_pairs(networks.ours, views, plan.all_pairs, settings)
         ours = self._now() - start
@@ -286,7 +287,7 @@ class Bench:
         times = []
         for _ in range(self._repeats):
             start = self._now()
-            results = align_subsets(predictions, subsets, AlignmentSettings())
+            results = align_subsets(predictions, subsets)
             times.append(self._now() - start)
         errors = [rotation_error(result.pose(-1), scene, list(result.views)) for result in results]
         return {"seconds": statistics.median(times), "rotation_error_deg": float(np.mean(errors))}

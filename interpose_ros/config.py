@@ -4,6 +4,7 @@ from these models."""
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -85,6 +86,87 @@ class DecisionConfig(_Section):
     )
 
 
+class Dust3rInferenceConfig(_Section):
+    """The forward passes of DUSt3R's network."""
+
+    memory_megabytes: float = Field(
+        4096.0,
+        gt=0.0,
+        description="Memory for activations, encoded images and pointmaps together [MB]; weights come on top.",
+    )
+    stride: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Every how many-th pixel of the pointmaps is kept, in both directions; alignment needs few.",
+    )
+    max_batch: int = Field(
+        32, ge=1, description="Most images or pairs in one forward pass; beyond some size a larger one saves no time."
+    )
+
+
+class Dust3rPairConfig(_Section):
+    """Pose of two views from their pointmaps."""
+
+    min_confidence: float = Field(
+        3.0, ge=1.0, description="Points below are not used; the network's confidence is 1 where it knows nothing."
+    )
+    max_reprojection_error: float = Field(
+        5.0, gt=0.0, description="Of points that agree with a pose [px of the network's image]."
+    )
+    max_points: int = Field(2000, ge=12, description="Most points that are used, evenly spread.")
+    min_inlier_share: float = Field(0.3, ge=0.0, le=1.0, description="Least share of the points that must agree.")
+
+
+class Dust3rAlignmentConfig(_Section):
+    """Joint alignment of more than two views."""
+
+    min_confidence: float = Field(
+        3.0, ge=1.0, description="Points below do not count; the network's confidence is 1 where it knows nothing."
+    )
+    points_per_view: int = Field(256, ge=12, description="Most pixels of each view that are used.")
+    max_iterations: int = Field(40, ge=1, description="Most optimisation steps per set of views.")
+    tolerance: float = Field(
+        1e-4, gt=0.0, description="A set is done when a step lowers its loss by less than this share."
+    )
+
+
+class Dust3rConfig(_Section):
+    """The estimator ``dust3r``."""
+
+    weights: str | None = Field(
+        None,
+        description="Name of weights that `interpose models` lists, or path of a checkpoint: a .pth file, or a folder with "
+        "config.json and model.safetensors. None are fetched by themselves.",
+    )
+    device: str = Field("cpu", description="Torch device of the network: cpu, cuda, cuda:1 ...")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="Of encoder and decoders; the heads stay in float32."
+    )
+    image_side: Literal["weights", "224", "512"] = Field(
+        "weights", description="Image size that the network is shown: the one its weights were trained for, or another."
+    )
+    max_frames: int = Field(
+        6, ge=0, le=50, description="Most frames in between of one estimate; the pairs to decode grow with the square."
+    )
+    inference: Dust3rInferenceConfig = Dust3rInferenceConfig()
+    pair: Dust3rPairConfig = Dust3rPairConfig()
+    alignment: Dust3rAlignmentConfig = Dust3rAlignmentConfig()
+    min_baseline: float = Field(
+        0.02, ge=0.0, description="Shortest translation, relative to the median depth, that has a direction."
+    )
+    max_direction_stddev: float = Field(
+        math.radians(20.0),
+        gt=0.0,
+        description="Largest predicted error of the translation direction [rad]; beyond it none is given.",
+    )
+    error_floor: float = Field(
+        math.radians(0.5),
+        gt=0.0,
+        description="Smallest error [rad] that is ever predicted: agreement of a network with itself is no proof.",
+    )
+
+
 class InterposeConfig(_Section):
     """All settings of the pipeline."""
 
@@ -92,3 +174,4 @@ class InterposeConfig(_Section):
     two_view: TwoViewConfig = TwoViewConfig()
     frames: FramesConfig = FramesConfig()
     decision: DecisionConfig = DecisionConfig()
+    dust3r: Dust3rConfig = Dust3rConfig()

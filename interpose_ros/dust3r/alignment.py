@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpose_ros.config import Dust3rAlignmentConfig
 from interpose_ros.dust3r.alignment_batch import AlignmentBatch, edges_of, gather
 from interpose_ros.dust3r.inference import PairPredictions
 from interpose_ros.dust3r.initial_poses import (
@@ -23,7 +24,6 @@ from interpose_ros.dust3r.initial_poses import (
 )
 from interpose_ros.dust3r.joint_optimisation import (
     AlignmentState,
-    OptimisationSettings,
     Optimised,
     optimise,
     robust_loss,
@@ -32,21 +32,6 @@ from interpose_ros.dust3r.joint_optimisation import (
 from interpose_ros.dust3r.procrustes import Similarity
 from interpose_ros.geometry.distances import rotation_distance
 from interpose_ros.geometry.se3 import inverse, transform_from_rotation_translation
-
-
-@dataclass(frozen=True)
-class AlignmentSettings:
-    """How subsets are aligned.
-
-    Attributes:
-        min_confidence: points below do not count; the network's confidence is 1 where it knows nothing.
-        points_per_view: most pixels of each view that are used.
-        optimisation: when to stop.
-    """
-
-    min_confidence: float = 3.0
-    points_per_view: int = 256
-    optimisation: OptimisationSettings = field(default_factory=OptimisationSettings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +87,7 @@ class AlignedSubset:
 def align_subsets(
     predictions: PairPredictions,
     subsets: Sequence[Sequence[int]],
-    settings: AlignmentSettings | None = None,
+    config: Dust3rAlignmentConfig | None = None,
     use_camera: Sequence[bool] | None = None,
 ) -> list[AlignedSubset]:
     """Align every subset by itself; subsets of equal size are one batch.
@@ -110,14 +95,14 @@ def align_subsets(
     Args:
         predictions: both orders of every pair within each subset.
         subsets: numbers of views, at least two each; the first is the origin.
-        settings: thresholds and sizes.
+        config: thresholds and sizes.
         use_camera: per view of ``predictions``, whether its K is known. Else its principal point is the centre and
             its focal length is estimated, one for all such views of equal size in a subset. By default all are known.
 
     Raises:
         ValueError: a subset is too small, or lacks an order of a pair.
     """
-    settings = settings or AlignmentSettings()
+    config = config or Dust3rAlignmentConfig()
     known = [True] * len(predictions.views) if use_camera is None else list(use_camera)
     results: list[AlignedSubset | None] = [None] * len(subsets)
     by_size = defaultdict(list)
@@ -125,7 +110,7 @@ def align_subsets(
         by_size[len(subset)].append(number)
     for numbers in by_size.values():
         chosen = [tuple(subsets[i]) for i in numbers]
-        batch = gather(predictions, chosen, known, settings.min_confidence, settings.points_per_view)
+        batch = gather(predictions, chosen, known, config.min_confidence, config.points_per_view)
         linked = _linked_views(batch)
         # Views that hang on nothing would make the system singular: subsets are aligned without them.
         by_links = defaultdict(list)
@@ -133,7 +118,7 @@ def align_subsets(
             by_links[tuple(np.flatnonzero(linked[row]).tolist())].append((row, number))
         for positions, members in by_links.items():
             rows = torch.tensor([row for row, _ in members], device=batch.points.device)
-            solved = _solve(_restrict(batch.select(rows), positions), settings) if len(positions) > 1 else None
+            solved = _solve(_restrict(batch.select(rows), positions), config) if len(positions) > 1 else None
             for k, (row, number) in enumerate(members):
                 results[number] = _result(predictions, tuple(subsets[number]), batch, row, positions, solved, k, known)
     return [result for result in results if result is not None]
@@ -165,7 +150,7 @@ def _restrict(batch: AlignmentBatch, positions: tuple[int, ...]) -> AlignmentBat
     )  # fmt: skip
 
 
-def _solve(batch: AlignmentBatch, settings: AlignmentSettings) -> _Solved:
+def _solve(batch: AlignmentBatch, config: Dust3rAlignmentConfig) -> _Solved:
     n = batch.pixels.shape[1]
     edges = batch.edges.cpu().numpy()
     similarities = pairwise_similarities(batch)
@@ -183,7 +168,7 @@ def _solve(batch: AlignmentBatch, settings: AlignmentSettings) -> _Solved:
         better = (loss < best_loss).nonzero()[:, 0]
         best, best_loss = best.replaced(better, state.select(better)), torch.minimum(loss, best_loss)
     assert best is not None
-    return _Solved(batch, similarities, optimise(batch, best, settings.optimisation))
+    return _Solved(batch, similarities, optimise(batch, best, config))
 
 
 def _result(

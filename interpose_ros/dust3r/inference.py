@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from interpose_ros.config import Dust3rInferenceConfig
 from interpose_ros.dust3r.memory import MemoryModel
 from interpose_ros.dust3r.network import DecoderSide, Dust3rNetwork, EncodedImages, PairOutput
 from interpose_ros.dust3r.preprocess import PreparedView
@@ -15,28 +16,11 @@ from interpose_ros.dust3r.preprocess import PreparedView
 Pair = tuple[int, int]
 _Shape = tuple[int, int]
 
+ALL_PIXELS = Dust3rInferenceConfig(stride=1)
+
 
 class Cancelled(Exception):
     """The caller asked to stop between two batches."""
-
-
-@dataclass(frozen=True)
-class InferenceSettings:
-    """What inference may use.
-
-    Attributes:
-        memory_bytes: for activations, encoded images and pointmaps together; weights come on top.
-        stride: every how many-th pixel of the pointmaps is kept, in both directions. Alignment needs few of them.
-        max_batch: most images or pairs in one forward pass; beyond some size a larger batch saves no time.
-    """
-
-    memory_bytes: int = 4 * 2**30
-    stride: int = 1
-    max_batch: int = 32
-
-    def __post_init__(self) -> None:
-        if self.memory_bytes <= 0 or self.stride < 1 or self.max_batch < 1:
-            raise ValueError("memory_bytes, stride and max_batch must be positive")
 
 
 @dataclass(frozen=True)
@@ -95,7 +79,7 @@ def predict_pairs(
     network: Dust3rNetwork,
     views: Sequence[PreparedView],
     pairs: Sequence[Pair],
-    settings: InferenceSettings | None = None,
+    config: Dust3rInferenceConfig = ALL_PIXELS,
     on_batch: Callable[[int, int], bool] | None = None,
 ) -> PairPredictions:
     """Pointmaps of the given ordered pairs of views.
@@ -104,22 +88,21 @@ def predict_pairs(
         network: see ``load_network``.
         views: prepared for this network; equal images among them are recognised and share all work.
         pairs: numbers of first and second view; repeated pairs cost nothing.
-        settings: memory and resolution.
+        config: memory and resolution; by default every pixel is kept.
         on_batch: called before each forward pass with steps done and steps in all; False cancels.
 
     Raises:
         ValueError: a pair names a view that is not there or twice the same one, or the memory cannot hold one pair.
         Cancelled: ``on_batch`` said so.
     """
-    settings = settings or InferenceSettings()
     for first, second in pairs:
         if not (0 <= first < len(views) and 0 <= second < len(views)) or first == second:
             raise ValueError(f"pair ({first}, {second}) does not name two of the {len(views)} views")
     images, image_of_view = _distinct(views)
-    predictions = PairPredictions(views, image_of_view, settings.stride)
+    predictions = PairPredictions(views, image_of_view, config.stride)
     distinct_pairs = sorted({(image_of_view[i], image_of_view[j]) for i, j in pairs})
     needed = sorted({image for pair in distinct_pairs for image in pair})
-    run = _Run(network, images, settings, len(needed) + len(distinct_pairs), on_batch)
+    run = _Run(network, images, config, len(needed) + len(distinct_pairs), on_batch)
     run.check_memory(needed, distinct_pairs)
     with torch.inference_mode():
         features = run.encode(needed)
@@ -148,15 +131,16 @@ class _Run:
         self,
         network: Dust3rNetwork,
         images: list[PreparedView],
-        settings: InferenceSettings,
+        config: Dust3rInferenceConfig,
         steps: int,
         on_batch: Callable[[int, int], bool] | None,
     ) -> None:
         self._network = network
         self._images = images
-        self._settings = settings
+        self._config = config
+        self._allowed = int(config.memory_megabytes * 2**20)
         self._memory = MemoryModel(network.config, network.compute_dtype)
-        self._free = settings.memory_bytes
+        self._free = self._allowed
         self._steps, self._done, self._on_batch = steps, 0, on_batch
 
     def check_memory(self, images: list[int], pairs: list[Pair]) -> None:
@@ -164,11 +148,11 @@ class _Run:
         kept = sum(self._memory.features(*self._shape(i)) for i in images)
         kept += sum(self._memory.pointmaps(*self._kept_shape(i)) for pair in pairs for i in pair) // 2
         largest = max((self._memory.decoding(*self._shape(i)) for i in images), default=0)
-        self._free = self._settings.memory_bytes - kept
+        self._free = self._allowed - kept
         if self._free < largest:
             raise ValueError(
                 f"{len(images)} images and {len(pairs)} pairs keep {kept / 2**20:.0f} MiB and one pair needs "
-                f"{largest / 2**20:.0f} MiB more; allowed are {self._settings.memory_bytes / 2**20:.0f} MiB. Allow more"
+                f"{largest / 2**20:.0f} MiB more; allowed are {self._allowed / 2**20:.0f} MiB. Allow more"
                 " memory, keep fewer pixels (stride), or give fewer views at once"
             )
 
@@ -207,7 +191,7 @@ class _Run:
         return side.select(positions)
 
     def _split(self, output: PairOutput) -> Iterator[PairMaps]:
-        step = self._settings.stride
+        step = self._config.stride
         # Cloned, so that the pixels that are not kept are freed.
         kept = [
             part[:, ::step, ::step].clone()
@@ -216,7 +200,7 @@ class _Run:
         return (PairMaps(*parts) for parts in zip(*kept, strict=True))
 
     def _batches(self, items: list, cost: int) -> Iterator[list]:
-        size = max(1, min(self._settings.max_batch, self._free // cost))
+        size = max(1, min(self._config.max_batch, self._free // cost))
         for start in range(0, len(items), size):
             if self._on_batch is not None and not self._on_batch(self._done, self._steps):
                 raise Cancelled(f"cancelled after {self._done} of {self._steps} forward passes")
@@ -230,5 +214,5 @@ class _Run:
 
     def _kept_shape(self, image: int) -> _Shape:
         height, width = self._shape(image)
-        step = self._settings.stride
+        step = self._config.stride
         return -(-height // step), -(-width // step)

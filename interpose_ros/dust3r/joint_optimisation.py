@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from interpose_ros.config import Dust3rAlignmentConfig
 from interpose_ros.dust3r.alignment_batch import AlignmentBatch
 from interpose_ros.dust3r.procrustes import Similarity, robust_similarity
 
@@ -26,19 +27,6 @@ DISTANCE_FLOOR = 1e-3
 _VIEW = 7
 _EDGE = 7
 _MIN_DAMPING, _MAX_DAMPING = 1e-9, 1e6
-
-
-@dataclass(frozen=True)
-class OptimisationSettings:
-    """When to stop.
-
-    Attributes:
-        max_iterations: most steps per subset.
-        tolerance: a subset is done when a step lowers its loss by less than this share.
-    """
-
-    max_iterations: int = 40
-    tolerance: float = 1e-4
 
 
 @dataclass(frozen=True)
@@ -148,15 +136,15 @@ def robust_loss(batch: AlignmentBatch, state: AlignmentState) -> Tensor:
     return (per_edge / (1.0 + per_edge / 0.1)).sum(-1)
 
 
-def optimise(batch: AlignmentBatch, start: AlignmentState, settings: OptimisationSettings | None = None) -> Optimised:
+def optimise(batch: AlignmentBatch, start: AlignmentState, config: Dust3rAlignmentConfig | None = None) -> Optimised:
     """Least weighted distances from the given starting point; every subset stops when it is done."""
-    settings = settings or OptimisationSettings()
+    config = config or Dust3rAlignmentConfig()
     s = len(batch.points)
     state = start
     iterations = torch.zeros(s, dtype=torch.long)
     active = torch.arange(s, device=batch.points.device)
     damping = torch.full((s,), 1e-4, dtype=torch.float64, device=batch.points.device)
-    for _ in range(settings.max_iterations):
+    for _ in range(config.max_iterations):
         if len(active) == 0:
             break
         part, current = batch.select(active), state.select(active)
@@ -169,7 +157,7 @@ def optimise(batch: AlignmentBatch, start: AlignmentState, settings: Optimisatio
         state = state.replaced(active[better], candidate.select(better.nonzero()[:, 0]))
         iterations[active.cpu()] += 1
         damping[active] = torch.where(better, damping[active] * 0.1, damping[active] * 10.0).clamp(min=_MIN_DAMPING)
-        small = better & ((before - after) < settings.tolerance * before)
+        small = better & ((before - after) < config.tolerance * before)
         done = small | (before < 1e-9) | (damping[active] > _MAX_DAMPING)
         active = active[~done]
     distance = distances(batch, state)

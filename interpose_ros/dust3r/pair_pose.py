@@ -9,6 +9,7 @@ import poselib
 import torch
 from jaxtyping import Float
 
+from interpose_ros.config import Dust3rPairConfig
 from interpose_ros.dust3r.focal import focal_by_weiszfeld
 from interpose_ros.dust3r.inference import PairMaps
 from interpose_ros.geometry.camera import Camera
@@ -16,23 +17,6 @@ from interpose_ros.geometry.se3 import inverse, transform_from_rotation_translat
 
 MIN_POINTS = 12
 """Fewest confident points that a pose is computed from, and fewest that must agree on it."""
-
-
-@dataclass(frozen=True)
-class PairPoseSettings:
-    """Thresholds.
-
-    Attributes:
-        min_confidence: points below are not used; the network's confidence is 1 where it knows nothing.
-        max_reprojection_error: of points that agree with a pose, in pixels of the prepared image.
-        max_points: most points that are used, evenly spread.
-        min_inlier_share: smallest share of the points that must agree.
-    """
-
-    min_confidence: float = 3.0
-    max_reprojection_error: float = 5.0
-    max_points: int = 2000
-    min_inlier_share: float = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +51,7 @@ def directed_pose(
     maps: PairMaps,
     stride: int,
     camera_second: Camera | None,
-    settings: PairPoseSettings,
+    config: Dust3rPairConfig,
     fallback: PairMaps | None = None,
 ) -> DirectedPose | PairPoseFailure:
     """Pose of the second camera from where its pixels lie in the first camera's frame (perspective-n-point).
@@ -82,20 +66,20 @@ def directed_pose(
         ValueError: neither intrinsics nor ``fallback`` were given.
     """
     confidence, all_points = maps.confidence_second.cpu().numpy(), maps.points_second.cpu().numpy().astype(np.float64)
-    usable = (confidence >= settings.min_confidence) & np.isfinite(confidence) & np.isfinite(all_points).all(axis=-1)
+    usable = (confidence >= config.min_confidence) & np.isfinite(confidence) & np.isfinite(all_points).all(axis=-1)
     rows, columns = np.nonzero(usable)
     if len(rows) < MIN_POINTS:
         return PairPoseFailure(
-            f"{len(rows)} points of the second view have a confidence of {settings.min_confidence:g} or more; "
+            f"{len(rows)} points of the second view have a confidence of {config.min_confidence:g} or more; "
             f"{MIN_POINTS} are needed"
         )
-    if len(rows) > settings.max_points:
-        kept = np.linspace(0, len(rows) - 1, settings.max_points).astype(np.int64)
+    if len(rows) > config.max_points:
+        kept = np.linspace(0, len(rows) - 1, config.max_points).astype(np.int64)
         rows, columns = rows[kept], columns[kept]
     points = all_points[rows, columns]
     pixels = np.stack([columns, rows], axis=1).astype(np.float64) * stride
     if camera_second is None:
-        camera_second = _camera_from_pointmap(fallback, stride, settings)
+        camera_second = _camera_from_pointmap(fallback, stride, config)
         if camera_second is None:
             return PairPoseFailure(
                 "the focal length cannot be found: too few confident points in the second view's own map"
@@ -107,15 +91,15 @@ def directed_pose(
         "height": camera_second.height,
         "params": [camera_second.focal_length, 0.0, 0.0],
     }
-    options = {"max_reproj_error": settings.max_reprojection_error, "seed": 0}
+    options = {"max_reproj_error": config.max_reprojection_error, "seed": 0}
     pose, info = poselib.estimate_absolute_pose(normalised, points, pinhole, options, {})
     share = info["num_inliers"] / len(points)
     T_second_first = transform_from_rotation_translation(np.array(pose.R), np.array(pose.t))
-    needed = max(MIN_POINTS, settings.min_inlier_share * len(points))
+    needed = max(MIN_POINTS, config.min_inlier_share * len(points))
     if info["num_inliers"] < needed or not np.all(np.isfinite(T_second_first)):
         return PairPoseFailure(
             f"{info['num_inliers']} of {len(points)} confident points agree on a pose within "
-            f"{settings.max_reprojection_error:g} px; {needed:.0f} are needed"
+            f"{config.max_reprojection_error:g} px; {needed:.0f} are needed"
         )
     depth_first = maps.points_first[..., 2]
     return DirectedPose(
@@ -151,7 +135,7 @@ def pair_pose(
     stride: int,
     camera_a: Camera | None,
     camera_b: Camera | None,
-    settings: PairPoseSettings | None = None,
+    config: Dust3rPairConfig | None = None,
 ) -> PairPose | PairPoseFailure:
     """Pose ``T_b_a`` from the pointmaps of (a, b) and of (b, a); the surer direction counts.
 
@@ -159,11 +143,11 @@ def pair_pose(
         maps_ab, maps_ba: pointmaps of both orders.
         stride: every how many-th pixel they hold.
         camera_a, camera_b: intrinsics of the prepared images; None where they are unknown.
-        settings: thresholds.
+        config: thresholds.
     """
-    settings = settings or PairPoseSettings()
-    forward = directed_pose(maps_ab, stride, camera_b, settings, fallback=maps_ba)
-    backward = directed_pose(maps_ba, stride, camera_a, settings, fallback=maps_ab)
+    config = config or Dust3rPairConfig()
+    forward = directed_pose(maps_ab, stride, camera_b, config, fallback=maps_ba)
+    backward = directed_pose(maps_ba, stride, camera_a, config, fallback=maps_ab)
     if isinstance(forward, PairPoseFailure) and isinstance(backward, PairPoseFailure):
         return PairPoseFailure(f"a to b: {forward.text}; b to a: {backward.text}")
     if isinstance(backward, PairPoseFailure):
@@ -181,13 +165,13 @@ def _mean_confidence(confidence: torch.Tensor) -> float:
     return float(torch.nan_to_num(confidence, nan=1.0, posinf=1.0).mean())
 
 
-def _camera_from_pointmap(maps: PairMaps | None, stride: int, settings: PairPoseSettings) -> Camera | None:
+def _camera_from_pointmap(maps: PairMaps | None, stride: int, config: Dust3rPairConfig) -> Camera | None:
     """Square-pixel camera with its principal point in the image's centre, from a map in that camera's own frame."""
     if maps is None:
         raise ValueError("a camera without intrinsics needs the pointmaps of the opposite order")
     points, confidence = maps.points_first, maps.confidence_first
     height, width = (side * stride for side in confidence.shape)
-    weights = (confidence * (confidence >= settings.min_confidence)).flatten()
+    weights = (confidence * (confidence >= config.min_confidence)).flatten()
     if int((weights > 0).sum()) < MIN_POINTS:
         return None
     v, u = torch.meshgrid(*(torch.arange(n, device=points.device) for n in confidence.shape), indexing="ij")

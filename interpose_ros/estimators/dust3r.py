@@ -3,54 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from interpose_ros.dust3r.alignment import AlignedSubset, AlignmentSettings, align_subsets
+from interpose_ros.config import Dust3rConfig
+from interpose_ros.dust3r.alignment import AlignedSubset, align_subsets
 from interpose_ros.dust3r.checkpoint import load_network
 from interpose_ros.dust3r.cpu import pack_for_cpu
-from interpose_ros.dust3r.inference import (
-    InferenceSettings,
-    Pair,
-    PairPredictions,
-    complete_pairs,
-    predict_pairs,
-)
+from interpose_ros.dust3r.inference import Pair, PairPredictions, complete_pairs, predict_pairs
 from interpose_ros.dust3r.network import Dust3rNetwork
-from interpose_ros.dust3r.pair_pose import PairPose, PairPoseFailure, PairPoseSettings, pair_pose
+from interpose_ros.dust3r.pair_pose import PairPose, PairPoseFailure, pair_pose
 from interpose_ros.dust3r.preprocess import PreparedView, prepare_view
 from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.geometry.distances import direction_distance, rotation_distance
 from interpose_ros.matching.two_view import MotionModel
+from interpose_ros.models.registry import locate_weights
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.views import View
 
 UNKNOWN_VARIANCE = 9999.0
-
-
-@dataclass(frozen=True)
-class Dust3rSettings:
-    """How the estimator works.
-
-    Attributes:
-        inference: memory, and how many pixels of the pointmaps are kept.
-        pair: thresholds of the pose of two views.
-        alignment: thresholds and sizes of the alignment of more views.
-        min_baseline: shortest translation, relative to the median depth, that has a direction.
-        max_direction_stddev: largest predicted error of the direction in radians; beyond it none is given.
-        error_floor: smallest error in radians that is ever predicted: agreement of a network with itself is no proof.
-    """
-
-    inference: InferenceSettings = field(default_factory=lambda: InferenceSettings(stride=4))
-    pair: PairPoseSettings = field(default_factory=PairPoseSettings)
-    alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
-    min_baseline: float = 0.02
-    max_direction_stddev: float = float(np.radians(20.0))
-    error_floor: float = float(np.radians(0.5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,20 +51,21 @@ class Dust3rEstimator:
 
     name = "dust3r"
 
-    def __init__(self, network: Dust3rNetwork, settings: Dust3rSettings | None = None) -> None:
+    def __init__(self, network: Dust3rNetwork, config: Dust3rConfig | None = None) -> None:
+        """``config.weights``, ``device`` and ``dtype`` are only read by ``from_config``: the network is here already."""
         self._network = network
-        self._settings = settings or Dust3rSettings()
+        self._config = config or Dust3rConfig()
 
     @classmethod
-    def from_checkpoint(
-        cls,
-        path: str | Path,
-        device: str | torch.device = "cpu",
-        dtype: torch.dtype = torch.float32,
-        settings: Dust3rSettings | None = None,
-    ) -> Dust3rEstimator:
-        """Estimator with the weights at a path; see ``load_network`` for what the path may be, and for errors."""
-        return cls(pack_for_cpu(load_network(path, device, dtype)), settings)
+    def from_config(cls, config: Dust3rConfig) -> Dust3rEstimator:
+        """Estimator with the weights that are configured.
+
+        Raises:
+            FileNotFoundError: no weights are configured, or they are not on disk; the message says how to get them.
+            CheckpointError: the file does not hold a complete checkpoint of a supported network.
+        """
+        network = load_network(locate_weights(config.weights), config.device, getattr(torch, config.dtype))
+        return cls(pack_for_cpu(network), config)
 
     def estimate(self, views: Sequence[View]) -> PoseEstimate | Refusal:
         """Pose of the last view with respect to the first."""
@@ -123,7 +98,7 @@ class Dust3rEstimator:
         known = [True] * len(views) if calibrated is None else list(calibrated)
         prepared = [prepare_view(view, self._network.config.image_side) for view in views]
         pairs = [pair for subset in subsets for pair in complete_pairs(subset)]
-        predictions = predict_pairs(self._network, prepared, pairs, self._settings.inference, on_progress)
+        predictions = predict_pairs(self._network, prepared, pairs, self._config.inference, on_progress)
         return self._poses(predictions, [tuple(subset) for subset in subsets], known)
 
     def _poses(
@@ -133,7 +108,7 @@ class Dust3rEstimator:
         aligned: list[AlignedSubset | None] = [None] * len(subsets)
         larger = [k for k, subset in enumerate(subsets) if len(subset) > 2]
         if larger:
-            results = align_subsets(predictions, [subsets[k] for k in larger], self._settings.alignment, known)
+            results = align_subsets(predictions, [subsets[k] for k in larger], self._config.alignment, known)
             for k, result in zip(larger, results, strict=True):
                 aligned[k] = result
                 estimates[k] = self._from_alignment(result, predictions.views)
@@ -147,7 +122,7 @@ class Dust3rEstimator:
         a, b = pair
         camera_a, camera_b = (predictions.views[v].camera if known[v] else None for v in pair)
         maps_ab, maps_ba = predictions[a, b], predictions[b, a]
-        result = pair_pose(maps_ab, maps_ba, predictions.stride, camera_a, camera_b, self._settings.pair)
+        result = pair_pose(maps_ab, maps_ba, predictions.stride, camera_a, camera_b, self._config.pair)
         if isinstance(result, PairPoseFailure):
             return Refusal(RefusalReason.NO_OVERLAP, f"dust3r finds no pose of the pair; {result.text}")
         T_b_a = result.T_b_a
@@ -173,7 +148,7 @@ class Dust3rEstimator:
             return Refusal(
                 RefusalReason.NO_OVERLAP,
                 f"dust3r links {max(len(linked) - 1, 0)} of {len(result.views) - 1} views to the first, not the "
-                f"last: too few points with a confidence of {self._settings.alignment.min_confidence:g}",
+                f"last: too few points with a confidence of {self._config.alignment.min_confidence:g}",
             )
         points = first.points_first[first.weights > 0]
         depth = float(np.median(points[:, 2])) if len(points) else float("nan")
@@ -201,11 +176,11 @@ class Dust3rEstimator:
         between: tuple[View, ...],
         evidence: dict[str, float],
     ) -> PoseEstimate:
-        settings = self._settings
-        variance = UNKNOWN_VARIANCE if np.isnan(rotation_error) else max(rotation_error, settings.error_floor) ** 2
+        config = self._config
+        variance = UNKNOWN_VARIANCE if np.isnan(rotation_error) else max(rotation_error, config.error_floor) ** 2
         # Without a second opinion the direction's error is unknown: no reason to withhold it, none to praise it.
-        stddev = direction_error if np.isnan(direction_error) else max(direction_error, settings.error_floor)
-        moved = baseline >= settings.min_baseline and not stddev > settings.max_direction_stddev
+        stddev = direction_error if np.isnan(direction_error) else max(direction_error, config.error_floor)
+        moved = baseline >= config.min_baseline and not stddev > config.max_direction_stddev
         return PoseEstimate(
             R_b_a=T_b_a[:3, :3],
             direction_b_a=T_b_a[:3, 3] / np.linalg.norm(T_b_a[:3, 3]) if moved else None,

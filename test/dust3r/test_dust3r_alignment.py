@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from interpose_ros.dust3r.alignment import AlignedSubset, AlignmentSettings, align_subsets
+from interpose_ros.config import Dust3rAlignmentConfig
+from interpose_ros.dust3r.alignment import AlignedSubset, align_subsets
 from interpose_ros.dust3r.alignment_batch import gather
 from interpose_ros.dust3r.inference import PairMaps, complete_pairs
 from interpose_ros.dust3r.initial_poses import candidate_trees, canonical_units
@@ -168,7 +169,7 @@ def test_points_lie_where_the_view_sees_them() -> None:
     rng = np.random.default_rng(8)
     views = room_views(rng, 3, np.radians(40))
     predictions = predict_from_depth(views, complete_pairs(range(3)), Faults(), rng)
-    (result,) = align_subsets(predictions, [range(3)], AlignmentSettings(points_per_view=100))
+    (result,) = align_subsets(predictions, [range(3)], Dust3rAlignmentConfig(points_per_view=100))
     for position, view in enumerate(result.aligned):
         points = view.points_first @ result.pose(position)[:3, :3].T + result.pose(position)[:3, 3]
         np.testing.assert_allclose(views[position].camera.project(points), view.pixels, atol=1e-2)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from interpose_ros.dust3r.inference import Cancelled, InferenceSettings, complete_pairs, predict_pairs
+from interpose_ros.config import Dust3rInferenceConfig
+from interpose_ros.dust3r.inference import Cancelled, complete_pairs, predict_pairs
 from interpose_ros.dust3r.memory import MemoryModel
 from interpose_ros.dust3r.network import Dust3rNetwork
 from interpose_ros.dust3r.preprocess import PreparedView
@@ -53,7 +54,9 @@ def test_each_image_is_encoded_once_and_each_pair_decoded_once(
 @pytest.mark.parametrize("max_batch", [1, 2, 32])
 def test_batches_do_not_change_the_result(small_network: Dust3rNetwork, max_batch: int) -> None:
     views = [make_view(i) for i in range(3)]
-    together = predict_pairs(small_network, views, complete_pairs(range(3)), InferenceSettings(max_batch=max_batch))
+    together = predict_pairs(
+        small_network, views, complete_pairs(range(3)), Dust3rInferenceConfig(max_batch=max_batch, stride=1)
+    )
     for i, j in complete_pairs(range(3)):
         with torch.inference_mode():
             encoded = small_network.encode(torch.stack([views[i].as_tensor(), views[j].as_tensor()]))
@@ -67,7 +70,7 @@ def test_batches_do_not_change_the_result(small_network: Dust3rNetwork, max_batc
 
 def test_images_of_different_shapes_are_paired(small_network: Dust3rNetwork) -> None:
     views = [make_view(0), make_view(1, width=48, height=64), make_view(2)]
-    predictions = predict_pairs(small_network, views, complete_pairs(range(3)), InferenceSettings(stride=4))
+    predictions = predict_pairs(small_network, views, complete_pairs(range(3)), Dust3rInferenceConfig(stride=4))
     assert predictions[0, 1].points_first.shape == (12, 16, 3)
     assert predictions[0, 1].points_second.shape == (16, 12, 3)
     assert predictions[1, 2].confidence_second.shape == (12, 16)
@@ -76,13 +79,18 @@ def test_images_of_different_shapes_are_paired(small_network: Dust3rNetwork) -> 
 def test_stride_keeps_every_nth_pixel(small_network: Dust3rNetwork) -> None:
     views = [make_view(0), make_view(1)]
     full = predict_pairs(small_network, views, [(0, 1)])
-    sparse = predict_pairs(small_network, views, [(0, 1)], InferenceSettings(stride=5))
+    sparse = predict_pairs(small_network, views, [(0, 1)], Dust3rInferenceConfig(stride=5))
     torch.testing.assert_close(sparse[0, 1].points_second, full[0, 1].points_second[::5, ::5])
 
 
 def test_too_little_memory_is_said_with_numbers(small_network: Dust3rNetwork) -> None:
     with pytest.raises(ValueError, match=r"2 images and 2 pairs keep .* MiB .* allowed are 0 MiB"):
-        predict_pairs(small_network, [make_view(0), make_view(1)], complete_pairs(range(2)), InferenceSettings(1000))
+        predict_pairs(
+            small_network,
+            [make_view(0), make_view(1)],
+            complete_pairs(range(2)),
+            Dust3rInferenceConfig(memory_megabytes=0.001),
+        )
 
 
 def test_less_memory_means_smaller_batches(small_network: Dust3rNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +100,12 @@ def test_less_memory_means_smaller_batches(small_network: Dust3rNetwork, monkeyp
     sizes = []
     decode = small_network.decode
     monkeypatch.setattr(small_network, "decode", lambda a, b: sizes.append(len(a.state)) or decode(a, b))
-    predict_pairs(small_network, views, complete_pairs(range(4)), InferenceSettings(kept + 2 * memory.decoding(48, 64)))
+    predict_pairs(
+        small_network,
+        views,
+        complete_pairs(range(4)),
+        Dust3rInferenceConfig(memory_megabytes=(kept + 2 * memory.decoding(48, 64)) / 2**20, stride=1),
+    )
     assert sizes == [2] * 6
 
 
@@ -105,7 +118,9 @@ def test_cancelling_between_batches(small_network: Dust3rNetwork) -> None:
 
     views = [make_view(0), make_view(1)]
     with pytest.raises(Cancelled, match="after 2 of 4"):
-        predict_pairs(small_network, views, complete_pairs(range(2)), InferenceSettings(max_batch=1), on_batch)
+        predict_pairs(
+            small_network, views, complete_pairs(range(2)), Dust3rInferenceConfig(max_batch=1, stride=1), on_batch
+        )
     assert seen == [(0, 4), (1, 4), (2, 4)]
 
 

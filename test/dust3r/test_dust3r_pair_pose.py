@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from interpose_ros.config import Dust3rPairConfig
 from interpose_ros.dust3r.inference import PairMaps
-from interpose_ros.dust3r.pair_pose import PairPoseFailure, PairPoseSettings, directed_pose, pair_pose
+from interpose_ros.dust3r.pair_pose import PairPoseFailure, directed_pose, pair_pose
 from interpose_ros.dust3r.synthetic import REALISTIC_FAULTS, Faults, predict_from_depth, room_views, true_pose
 from interpose_ros.geometry.distances import direction_distance, rotation_distance
 
@@ -40,7 +41,7 @@ def test_exact_pointmaps_give_the_exact_pose(seed: int, known: bool) -> None:
 
 
 def directed_pose_ab(predictions: object, b: object) -> np.ndarray:
-    return directed_pose(predictions[0, 1], 1, b.camera, PairPoseSettings(), predictions[1, 0]).T_second_first
+    return directed_pose(predictions[0, 1], 1, b.camera, Dust3rPairConfig(), predictions[1, 0]).T_second_first
 
 
 def test_a_sparse_map_gives_the_same_pose() -> None:
