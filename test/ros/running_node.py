@@ -45,6 +45,8 @@ class Peer:
     def __exit__(self, *_):
         rclpy.shutdown(context=self.context)
         self._thread.join(10)
+        # Its publishers would go on to offer what is latched, to the nodes of later tests.
+        self.node.destroy_node()
 
     def _spin(self):
         with contextlib.suppress(ExternalShutdownException):
