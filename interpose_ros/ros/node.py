@@ -17,12 +17,14 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
+from interpose_ros.answer import PairAnswer
 from interpose_ros.config import InterposeConfig
 from interpose_ros.msg import RelativePose
 from interpose_ros.pipeline import InterposePipeline
 from interpose_ros.ros.diagnostics import node_status, tf_status
 from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyframe_choice_from
 from interpose_ros.ros.node_config import NodeConfig
+from interpose_ros.ros.odometry import OdometryScale
 from interpose_ros.ros.pair_service import answer_request
 from interpose_ros.ros.parameters import declare_parameters, read_parameters
 from interpose_ros.ros.relative_pose import keyframe_id_message
@@ -51,6 +53,7 @@ class InterposeNode(LifecycleNode):
         self._subscriptions_in: list[MeetingSubscription] = []
         self._session_timers: list[Timer] = []
         self._tf_link: TfLink | None = None
+        self._odometry: OdometryScale | None = None
         # /clock may stand still or jump; what must go on by itself runs on this clock.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._pose_publisher = self.create_lifecycle_publisher(RelativePose, "~/relative_pose", QoSProfile(depth=100))
@@ -80,7 +83,10 @@ class InterposeNode(LifecycleNode):
         """Subscribe."""
         assert self._pipeline is not None
         result = super().on_activate(state)
-        session = Session(self._config, self._pipeline, self, self._keyframe_choice)
+        if self._config.odometry.use:
+            self._odometry = OdometryScale(self, self._config.odometry)
+        scaled = self._odometry.scaled if self._odometry is not None else _without_scale
+        session = Session(self._config, self._pipeline, self, self._keyframe_choice, scaled)
         self._session = session
         if self._config.publish_tf:
             self._tf_link = TfLink(self, self._tf_publisher, session.foreign_parents_heard)
@@ -185,6 +191,8 @@ class InterposeNode(LifecycleNode):
     def _check(self) -> None:
         for subscription in self._subscriptions_in:
             subscription.check()
+        if self._odometry is not None:
+            self._odometry.check()
         if self._session is not None:
             self._session.intake.look_again()
 
@@ -197,6 +205,8 @@ class InterposeNode(LifecycleNode):
         message.status = [node_status(name, self._state_machine.current_state[1], device, session)]
         if session is not None:
             message.status.append(tf_status(name, session))
+        if self._odometry is not None:
+            message.status.append(self._odometry.status(name))
         self._diagnostics_publisher.publish(message)
 
     # --- parts
@@ -223,11 +233,18 @@ class InterposeNode(LifecycleNode):
         link, self._tf_link = self._tf_link, None
         if link is not None:
             link.destroy()
+        odometry, self._odometry = self._odometry, None
+        if odometry is not None:
+            odometry.destroy()
         session, self._session = self._session, None
         if session is not None:
             session.reset("the node is deactivated")
             if not session.stop(STOP_TIMEOUT):
                 self.get_logger().warning("the pair in hand is still being worked on; its result will be dropped")
+
+
+def _without_scale(answer: PairAnswer) -> PairAnswer:
+    return answer
 
 
 def main(args: list[str] | None = None) -> int:

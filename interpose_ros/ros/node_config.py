@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from interpose_ros.ros.odometry_config import NodeOdometryConfig
 from interpose_ros.ros.pair_list import parse_pair
 
 
@@ -70,6 +71,8 @@ class NodeConfig(BaseModel):
         description="Edges of unknown scale on /tf: none, or unit (translation of length 1, not metres; of length 0 "
         "where there is no measurable parallax).",
     )
+
+    odometry: NodeOdometryConfig = NodeOdometryConfig()
 
     @field_validator("pair_list")
     @classmethod

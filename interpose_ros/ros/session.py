@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -53,6 +53,13 @@ class _PairJob:
 class Session:
     """Keyframes, pairs and answers. Its methods that ROS callbacks call only store and return.
 
+    Args:
+        config: settings of the node.
+        pipeline: makes the answers.
+        output: where they go.
+        keyframe_choice: which images of a stream become keyframes.
+        scaled: gives an answer its length, or returns it as it is. Called on the thread that estimates, and may wait.
+
     Attributes:
         intake: takes image and camera info messages in, and hands keyframes to this session.
     """
@@ -63,10 +70,12 @@ class Session:
         pipeline: InterposePipeline,
         output: SessionOutput,
         keyframe_choice: KeyframeChoice,
+        scaled: Callable[[PairAnswer], PairAnswer],
     ) -> None:
         self._config = config
         self._pipeline = pipeline
         self._output = output
+        self._scaled = scaled
         self._lock = threading.RLock()
         self._store = KeyframeStore(config.max_keyframes)
         self._pair_choice = pair_choice_from(config)
@@ -252,6 +261,7 @@ class Session:
             interpolators=self._interpolators,
             cancelled=lambda: job.generation != self._generation,
         )
+        answer = self._scaled(answer)
         with self._lock:
             if job.generation != self._generation:
                 return  # reset has already published the refusal
