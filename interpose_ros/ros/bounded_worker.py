@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +20,8 @@ class BoundedWorker(Generic[T]):
         handle: does the work.
         dropped: told of each item that was never handled, on the thread that put the newest one in.
         failed: told of an error that ``handle`` let out; the thread goes on.
+        weigh: weight of an item, in bytes for instance.
+        max_weight: most weight that waits; a single item may be heavier.
     """
 
     def __init__(
@@ -28,8 +31,12 @@ class BoundedWorker(Generic[T]):
         handle: Callable[[T], None],
         dropped: Callable[[T], None],
         failed: Callable[[T, Exception], None],
+        weigh: Callable[[T], float] = lambda item: 0.0,
+        max_weight: float = math.inf,
     ) -> None:
         self._capacity = capacity
+        self._weigh = weigh
+        self._max_weight = max_weight
         self._handle = handle
         self._dropped = dropped
         self._failed = failed
@@ -48,16 +55,18 @@ class BoundedWorker(Generic[T]):
 
     def put(self, item: T) -> None:
         """Add an item; never blocks."""
-        displaced: T | None = None
+        displaced = []
         with self._condition:
             if self._stopping:
                 return
-            if len(self._items) >= self._capacity:
-                displaced = self._items.popleft()
+            weight = self._weigh(item) + sum(self._weigh(other) for other in self._items)
+            while self._items and (len(self._items) >= self._capacity or weight > self._max_weight):
+                displaced.append(self._items.popleft())
+                weight -= self._weigh(displaced[-1])
             self._items.append(item)
             self._condition.notify()
-        if displaced is not None:
-            self._dropped(displaced)
+        for other in displaced:
+            self._dropped(other)
 
     def clear(self) -> None:
         """Forget all items that wait."""

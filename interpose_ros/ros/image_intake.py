@@ -80,8 +80,15 @@ class ImageIntake:
         self._ring = FrameRing(int(config.stream_megabytes * 1e6))
         self._waiting: list[_WaitingImage] = []
         self._last_look: dict[str, int] = {}
+        self._max_bytes = config.keyframe_megabytes * 1e6 / 2  # encoded images, and as much of decoded ones
         self._worker: BoundedWorker[_IncomingImage | _LookAgain] = BoundedWorker(
-            "interpose_incoming", INCOMING_CAPACITY, self._take_in, self._dropped, self._failed
+            "interpose_incoming",
+            INCOMING_CAPACITY,
+            self._take_in,
+            self._dropped,
+            self._failed,
+            _bytes_of,
+            self._max_bytes,
         )
 
     # --- what callbacks call
@@ -101,8 +108,9 @@ class ImageIntake:
             camera = camera_from_message(message)
         except ValueError as error:
             with self._lock:
-                self._cameras.add_problem(frame_id, str(error))
-            self._receiver.warn(f"camera info of frame '{frame_id}' refused: {error}")
+                is_new = self._cameras.add_problem(frame_id, str(error))
+            if is_new:  # cameras repeat it with every image
+                self._receiver.warn(f"camera info of frame '{frame_id}' refused: {error}")
             return
         with self._lock:
             self._cameras.add(frame_id, camera)
@@ -187,9 +195,11 @@ class ImageIntake:
         if item.is_keyframe:
             deadline = time.monotonic() + self._config.camera_info_timeout
             self._waiting.append(_WaitingImage(name, image, deadline, item.is_stream))
-            if len(self._waiting) > MAX_WAITING_IMAGES:
-                first = self._waiting.pop(0)
-                self._refuse_for_camera_info(first, "too many images wait")
+            while len(self._waiting) > 1 and (
+                len(self._waiting) > MAX_WAITING_IMAGES
+                or sum(waiting.image.nbytes for waiting in self._waiting) > self._max_bytes
+            ):
+                self._refuse_for_camera_info(self._waiting.pop(0), "too many images wait")
             self._look_at_waiting()
 
     def _look_at_waiting(self) -> None:
@@ -220,12 +230,16 @@ class ImageIntake:
         if isinstance(item, _IncomingImage) and item.is_keyframe:
             header = item.message.header
             name = KeyframeId(header.frame_id, nanoseconds_from_stamp(header.stamp))
-            text = f"more than {INCOMING_CAPACITY} images wait to be decoded"
+            text = f"more than {INCOMING_CAPACITY} images, or {self._max_bytes / 1e6:g} MB, wait to be decoded"
             self._receiver.refuse_image(name, Refusal(RefusalReason.CANCELLED, text))
 
     def _failed(self, item: _IncomingImage | _LookAgain, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"
         self._receiver.refuse_image(NO_KEYFRAME, Refusal(RefusalReason.INTERNAL, text))
+
+
+def _bytes_of(item: _IncomingImage | _LookAgain) -> int:
+    return len(item.message.data) if isinstance(item, _IncomingImage) else 0
 
 
 def _file_bytes(message: Image | CompressedImage, image: np.ndarray) -> bytes:

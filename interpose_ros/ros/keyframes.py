@@ -28,13 +28,19 @@ class CameraInfoCache:
         if len(self._cameras) > MAX_CAMERAS:
             self._cameras.popitem(last=False)
 
-    def add_problem(self, frame_id: str, problem: str) -> None:
-        """Remember why a camera info cannot be used. It says nothing about the ones before, but they may be outdated."""
+    def add_problem(self, frame_id: str, problem: str) -> bool:
+        """Remember why a camera info cannot be used. It says nothing about the ones before, but they may be outdated.
+
+        Returns:
+            Whether this problem is a new one.
+        """
+        is_new = self._problems.get(frame_id) != problem
         for key in [key for key in self._cameras if key[0] == frame_id]:
             del self._cameras[key]
         self._problems[frame_id] = problem
         if len(self._problems) > MAX_CAMERAS:
             self._problems.popitem(last=False)
+        return is_new
 
     def get(self, frame_id: str, width: int, height: int) -> Camera | None:
         """Camera of an image; None where no usable camera info of this frame and size has come."""
@@ -58,16 +64,28 @@ class CameraInfoCache:
 
 
 class KeyframeStore:
-    """Keyframes by name, oldest arrival first, at most ``capacity`` of them."""
+    """Keyframes by name, oldest arrival first.
 
-    def __init__(self, capacity: int) -> None:
+    Args:
+        capacity: most keyframes.
+        max_bytes: most bytes of their images. Two keyframes are held in any case, or there would be no pair.
+    """
+
+    def __init__(self, capacity: int, max_bytes: float) -> None:
         self._capacity = capacity
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._views: OrderedDict[KeyframeId, View] = OrderedDict()
         self._evicted: set[KeyframeId] = set()
         self._evicted_order: deque[KeyframeId] = deque()
 
     def __len__(self) -> int:
         return len(self._views)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the images held."""
+        return self._bytes
 
     @property
     def names(self) -> list[KeyframeId]:
@@ -95,9 +113,11 @@ class KeyframeStore:
                 raise ValueError(f"keyframe {name} came twice with different content: stamps must be unique per camera")
             return []
         self._views[name] = view
+        self._bytes += view.image.nbytes
         gone = []
-        while len(self._views) > self._capacity:
-            oldest, _ = self._views.popitem(last=False)
+        while len(self._views) > self._capacity or (self._bytes > self._max_bytes and len(self._views) > 2):
+            oldest, dropped = self._views.popitem(last=False)
+            self._bytes -= dropped.image.nbytes
             gone.append(oldest)
             self._evicted.add(oldest)
             self._evicted_order.append(oldest)

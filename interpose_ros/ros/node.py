@@ -29,7 +29,7 @@ from interpose_ros.ros.pair_service import answer_request
 from interpose_ros.ros.parameters import declare_parameters, read_parameters
 from interpose_ros.ros.relative_pose import keyframe_id_message
 from interpose_ros.ros.session import Session
-from interpose_ros.ros.subscriptions import MeetingSubscription, compressed_topic
+from interpose_ros.ros.subscriptions import PATIENCE, MeetingSubscription, compressed_topic
 from interpose_ros.ros.tf_link import TfLink
 from interpose_ros.srv import GetRelativePose, ListKeyframes
 
@@ -94,10 +94,15 @@ class InterposeNode(LifecycleNode):
             self.get_logger().warning(
                 "unscaled_tf is unit: translations on /tf are directions of length 1, not metres, where scale is unknown"
             )
-        if self._config.keyframe_source == "topic":
-            self._subscribe("keyframe/image", "keyframe/camera_info", session.intake.add_keyframe_image, reliable=True)
-        if self._config.keyframe_source == "stream" or self._config.use_frames:
-            self._subscribe("image", "camera_info", session.intake.add_stream_image, reliable=False)
+        takes_stream = self._config.keyframe_source == "stream"
+        if not takes_stream:
+            on_image = session.intake.add_keyframe_image
+            self._subscribe("keyframe/image", "keyframe/camera_info", on_image, ReliabilityPolicy.RELIABLE, PATIENCE)
+        if takes_stream or self._config.use_frames:
+            # A full stream must not wait for what was lost. Beside a topic of keyframes it may be missing.
+            patience = PATIENCE if takes_stream else None
+            on_image = session.intake.add_stream_image
+            self._subscribe("image", "camera_info", on_image, ReliabilityPolicy.BEST_EFFORT, patience)
         self._session_timers = [
             self.create_timer(CHECK_PERIOD, self._check, clock=self._steady),
             self.create_timer(self._config.tf_period, self.edges_changed, clock=self._steady),
@@ -211,16 +216,18 @@ class InterposeNode(LifecycleNode):
 
     # --- parts
 
-    def _subscribe(self, image_topic: str, info_topic: str, on_image, reliable: bool) -> None:
+    def _subscribe(
+        self, image_topic: str, info_topic: str, on_image, reliability: ReliabilityPolicy, patience: float | None
+    ) -> None:
         assert self._session is not None
-        reliability = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+        on_info = self._session.intake.add_camera_info
         if self._config.image_transport == "compressed":
             image_type, topic = CompressedImage, compressed_topic(self, image_topic)
         else:
             image_type, topic = Image, image_topic
         self._subscriptions_in += [
-            MeetingSubscription(self, image_type, topic, on_image, reliability),
-            MeetingSubscription(self, CameraInfo, info_topic, self._session.intake.add_camera_info, reliability),
+            MeetingSubscription(self, image_type, topic, on_image, reliability, patience),
+            MeetingSubscription(self, CameraInfo, info_topic, on_info, reliability, patience),
         ]
 
     def _end_session(self) -> None:

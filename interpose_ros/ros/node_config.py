@@ -54,6 +54,12 @@ class NodeConfig(BaseModel):
     )
     camera_info_timeout: float = Field(2.0, gt=0.0, description="Time an image waits for its camera info [s].")
     max_keyframes: int = Field(100, ge=2, le=100000, description="Keyframes held with their images; the oldest go.")
+    keyframe_megabytes: float = Field(
+        500.0,
+        gt=0.0,
+        description="Most memory of the images of keyframes, and as much again of images that wait [MB]; the oldest go, but "
+        "two stay.",
+    )
     max_pending_pairs: int = Field(200, ge=1, le=100000, description="Pairs that may wait; the oldest are refused.")
     stream_megabytes: float = Field(64.0, ge=0.0, description="JPEG data of stream frames held per camera [MB].")
     publish_tf: bool = Field(True, description="Send accepted edges on /tf.")

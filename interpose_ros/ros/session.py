@@ -77,7 +77,7 @@ class Session:
         self._output = output
         self._scaled = scaled
         self._lock = threading.RLock()
-        self._store = KeyframeStore(config.max_keyframes)
+        self._store = self._new_store()
         self._pair_choice = pair_choice_from(config)
         self._tree = TfTree(self.frame_name, output.foreign_parent)
         self._conflicts: dict[str, None] = {}
@@ -104,7 +104,7 @@ class Session:
             self._generation += 1
             given_up = list(self._pending)
             self._pending.clear()
-            self._store = KeyframeStore(self._config.max_keyframes)
+            self._store = self._new_store()
             self._tree.clear()
             self._conflicts.clear()
             self._answers.clear()
@@ -171,6 +171,12 @@ class Session:
         with self._lock:
             return [(name, self._tree.is_connected(name)) for name in self._store.names]
 
+    @property
+    def keyframe_bytes(self) -> int:
+        """Bytes of the images of the keyframes held."""
+        with self._lock:
+            return self._store.nbytes
+
     def is_held(self, name: KeyframeId) -> bool:
         """Whether a keyframe is held."""
         with self._lock:
@@ -236,6 +242,9 @@ class Session:
     def warn(self, text: str) -> None:
         """A sentence for the log."""
         self._output.warn(text)
+
+    def _new_store(self) -> KeyframeStore:
+        return KeyframeStore(self._config.max_keyframes, self._config.keyframe_megabytes * 1e6)
 
     def _forget(self, name: KeyframeId) -> None:
         self._tree.remove(name)

@@ -8,45 +8,72 @@ from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
 PATIENCE = 5.0
 """Seconds without any publisher before a warning."""
 
+RELIABLE_VOLATILE = (ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+BEST_EFFORT = (ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
+LATCHED = (ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
+
 
 class MeetingSubscription:
-    """Asks for reliable delivery, and for best effort as soon as a publisher turns up that offers no more.
+    """Begins with a reliability, and changes to what the publishers offer as they turn up.
 
-    A subscription made with BEST_AVAILABLE before its publisher exists stays reliable and receives nothing from a
-    best-effort camera, so the change is made on the middleware's own event.
+    Best effort as soon as one offers no more: a subscription made with BEST_AVAILABLE before its publisher exists stays
+    reliable and receives nothing from a best-effort camera. Transient local while all offer that, so that what was sent
+    once before this node started still arrives.
+
+    Args:
+        node: owns the subscription.
+        message_type, topic, callback: of the subscription.
+        reliability: to begin with.
+        patience: seconds without a publisher before a warning; None for a topic that need not be published.
     """
 
     def __init__(
-        self, node: Node, message_type: Any, topic: str, callback: Callable[[Any], None], reliability: ReliabilityPolicy
+        self,
+        node: Node,
+        message_type: Any,
+        topic: str,
+        callback: Callable[[Any], None],
+        reliability: ReliabilityPolicy,
+        patience: float | None = PATIENCE,
     ) -> None:
         self._node = node
         self._message_type = message_type
         self._topic = topic
         self._callback = callback
+        self._patience = patience
         self._start = time.monotonic()
-        self._has_warned = False
-        self._must_change = False
-        self._subscription: Subscription | None = self._subscribe(reliability)
+        self._is_refused = False
+        self._unlatched = (reliability, DurabilityPolicy.VOLATILE)
+        self._current = self._unlatched
+        self._subscription: Subscription | None = self._subscribe()
 
     def check(self) -> None:
-        """Change to best effort where that was asked for; warn once where nobody publishes. To be called by a timer."""
+        """Change to what is offered; warn once where nobody publishes. To be called by a timer."""
         if self._subscription is None:
             return
-        if self._must_change:
-            # Not in the event's own callback: the executor still holds the subscription there.
-            self._must_change = False
+        # Not in the event's own callback: the executor still holds the subscription there.
+        if self._is_refused:
+            self._is_refused = False
+            if self._current == RELIABLE_VOLATILE:
+                self._unlatched = BEST_EFFORT
+        publishers = self._node.get_publishers_info_by_topic(self._subscription.topic_name)
+        offers = [(info.qos_profile.reliability, info.qos_profile.durability) for info in publishers]
+        wanted = LATCHED if offers and all(offer == LATCHED for offer in offers) else self._unlatched
+        if wanted != self._current and (offers or wanted == BEST_EFFORT):
+            self._current = wanted
             self._node.destroy_subscription(self._subscription)
-            self._subscription = self._subscribe(ReliabilityPolicy.BEST_EFFORT)
-            self._node.get_logger().info(f"{self._topic}: a publisher offers best effort only; subscribed with that")
-        if not self._has_warned and time.monotonic() - self._start > PATIENCE:
-            self._has_warned = True
-            if self._node.count_publishers(self._subscription.topic_name) == 0:
+            self._subscription = self._subscribe()
+            reliability, durability = (policy.name.lower() for policy in wanted)
+            self._node.get_logger().info(f"{self._topic}: subscribed {reliability} and {durability}, as is offered")
+        if self._patience is not None and time.monotonic() - self._start > self._patience:
+            self._patience = None
+            if not publishers:
                 self._node.get_logger().warning(f"nobody publishes {self._subscription.topic_name} yet")
 
     def destroy(self) -> None:
@@ -55,15 +82,16 @@ class MeetingSubscription:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
 
-    def _subscribe(self, reliability: ReliabilityPolicy) -> Subscription:
-        qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=50, reliability=reliability)
+    def _subscribe(self) -> Subscription:
+        reliability, durability = self._current
+        qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=50, reliability=reliability, durability=durability)
         events = SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible, use_default_callbacks=False)
         return self._node.create_subscription(
             self._message_type, self._topic, self._callback, qos, event_callbacks=events
         )
 
     def _on_incompatible(self, _event: Any) -> None:
-        self._must_change = True
+        self._is_refused = True
 
 
 def compressed_topic(node: Node, topic: str) -> str:

@@ -1,8 +1,7 @@
 """The node as a process of its own, and a program beside it that publishes, listens and calls."""
 
 import contextlib
-import subprocess
-import sys
+import multiprocessing
 import threading
 import time
 from pathlib import Path
@@ -16,12 +15,16 @@ from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
 from interpose_ros.msg import KeyframeId, RelativePose
+from interpose_ros.ros.node import main
 
 from . import room
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "scripts" / "interpose_node"
 PARAMETER_FILE = REPOSITORY / "config" / "interpose.yaml"
+# Each node is a process of its own, forked from one that has imported what takes seconds, and has not used it.
+FORK_SERVER = multiprocessing.get_context("forkserver")
+FORK_SERVER.set_forkserver_preload(["interpose_ros.ros.node"])
 DISCOVERY = 30.0
 ANSWER = 20.0
 
@@ -93,8 +96,9 @@ class RunningNode(Peer):
 
     def __init__(self, **parameters) -> None:
         settings = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
-        command = [sys.executable, str(SCRIPT), "--ros-args", "--params-file", str(PARAMETER_FILE), *settings]
-        self.process = subprocess.Popen(command)
+        arguments = ["--ros-args", "--params-file", str(PARAMETER_FILE), *settings]
+        self.process = FORK_SERVER.Process(target=main, args=(arguments,), daemon=True)
+        self.process.start()
         super().__init__()
         self.poses: list[RelativePose] = self.collect(RelativePose, "/interpose/relative_pose")
         self.transforms: list[TFMessage] = self.collect(TFMessage, "/tf")
@@ -105,15 +109,15 @@ class RunningNode(Peer):
     def __exit__(self, *_):
         self.process.terminate()
         super().__exit__()
-        try:
-            assert self.process.wait(20) == 0
-        except subprocess.TimeoutExpired:
+        self.process.join(20)
+        if self.process.is_alive():
             self.process.kill()
-            raise
+            self.process.join()
+        assert self.process.exitcode == 0
 
     def check(self):
         """Asserts that the node's process lives."""
-        assert self.process.poll() is None, f"the node ended with {self.process.returncode}"
+        assert self.process.is_alive(), f"the node ended with {self.process.exitcode}"
 
     def wait_until_active(self):
         """The node subscribes when it becomes active, and publishes to listeners that it knows."""

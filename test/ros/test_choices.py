@@ -22,7 +22,7 @@ def view(frame_id: str, stamp: int, value: int = 0) -> View:
 
 
 def pairs_as_they_arrive(choice, names):
-    store, found = KeyframeStore(100), []
+    store, found = KeyframeStore(100, 1e9), []
     for name in names:
         store.add(view(name.frame_id, name.stamp_ns))
         found.append(choice.pairs(name, store))

@@ -19,7 +19,7 @@ def view(frame_id: str, stamp: int, value: int = 0) -> View:
 
 
 def test_store_is_bounded_and_remembers_what_it_dropped():
-    store = KeyframeStore(2)
+    store = KeyframeStore(2, 1e9)
     for stamp in (1, 2):
         assert store.add(view("a", stamp)) == []
     assert store.add(view("a", 3)) == [KeyframeId("a", 1)]
@@ -28,8 +28,20 @@ def test_store_is_bounded_and_remembers_what_it_dropped():
     assert store.names == [KeyframeId("a", 2), KeyframeId("a", 3)]
 
 
+def test_store_is_bounded_in_bytes_but_holds_a_pair():
+    one = view("a", 0).image.nbytes
+    store = KeyframeStore(100, 3.0 * one)
+    for stamp in range(5):
+        store.add(view("a", stamp))
+    assert [name.stamp_ns for name in store.names] == [2, 3, 4]
+    assert store.nbytes == 3 * one
+    small = KeyframeStore(100, 1.0)
+    assert [small.add(view("a", stamp)) for stamp in range(3)] == [[], [], [KeyframeId("a", 0)]]
+    assert small.nbytes == 2 * one
+
+
 def test_same_name_with_other_content_is_refused():
-    store = KeyframeStore(5)
+    store = KeyframeStore(5, 1e9)
     store.add(view("a", 1, 7))
     assert store.add(view("a", 1, 7)) == []
     with pytest.raises(ValueError, match="twice with different content"):
@@ -38,7 +50,7 @@ def test_same_name_with_other_content_is_refused():
 
 
 def test_previous_is_of_the_same_camera_and_window_of_any():
-    store = KeyframeStore(9)
+    store = KeyframeStore(9, 1e9)
     for frame_id, stamp in (("a", 1), ("b", 1), ("a", 2), ("b", 2)):
         store.add(view(frame_id, stamp))
     assert store.previous(KeyframeId("a", 2)) == KeyframeId("a", 1)

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.ros
 rclpy = pytest.importorskip("rclpy")
 
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -114,6 +114,20 @@ def test_listed_pairs_are_estimated_and_no_others():
         request = GetRelativePose.Request(keyframe_a=name(1), keyframe_b=name(2))
         response = running.call(GetRelativePose, "get_relative_pose", request)
         assert response.code == GetRelativePose.Response.CODE_NOT_ESTIMATED
+
+
+def test_camera_info_sent_once_before_the_node_started_is_met():
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    with RunningNode(autostart=True) as running:
+        running.node.destroy_publisher(running.infos)
+        running.infos = running.node.create_publisher(CameraInfo, "keyframe/camera_info", latched)
+        running.infos.publish(info_message())
+        running.wait_until_active()
+        for k in range(2):
+            running.images.publish(image_message(k + 1, view(k)))
+        message = running.pose_for(2)
+        assert message.status == RelativePose.STATUS_OK, message.reason
+        assert rotation_error_deg(message, STEP_DEG) < 2
 
 
 def test_best_effort_publisher_of_keyframes_is_met_and_jump_back_resets():
