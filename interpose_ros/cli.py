@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from interpose_ros import __version__
-from interpose_ros.evaluation.images import ImageError, load_view
+from interpose_ros.contact import command as contact
+from interpose_ros.evaluation.images import ImageError, image_files, load_view
 from interpose_ros.evaluation.pair_files import PairFileError, load_pair_file
 from interpose_ros.evaluation.run import evaluate_pairs, summarise
 from interpose_ros.evaluation.serialise import answer_as_dict
+from interpose_ros.models import command as models
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED = 0, 1, 2, 3
 
@@ -58,8 +60,18 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         default=[],
         metavar="IMAGE",
-        help="real frames in between, in order from A to B, of the same camera",
+        help="real frames in between, in order from A to B, of the same camera; a folder stands for its images by name",
     )
+    estimate.add_argument(
+        "--estimator",
+        choices=("features", "dust3r"),
+        default="features",
+        help="what finds the pose over the frames in between (default: features)",
+    )
+    estimate.add_argument(
+        "--weights", metavar="NAME_OR_PATH", help="of dust3r: a name that `interpose models` lists, or a checkpoint"
+    )
+    estimate.add_argument("--device", default="cpu", help="torch device of all networks (default: cpu)")
     estimate.add_argument("--out", type=Path, metavar="FILE", help="write the answer as JSON here too")
     estimate.set_defaults(run=_estimate)
 
@@ -68,23 +80,30 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="for rows.jsonl and summary.json")
     evaluate.add_argument("--without-frames", action="store_true", help="withhold the frames in between")
     evaluate.set_defaults(run=_evaluate)
+    models.register(commands)
+    contact.register(commands)
     return parser
 
 
 def _estimate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from interpose_ros.config import InterposeConfig
+    from interpose_ros.config import Dust3rConfig, FeatureConfig, InterposeConfig
     from interpose_ros.interpolation.clip import LazyView
     from interpose_ros.interpolation.recorded import ListedFramesInterpolator
     from interpose_ros.pipeline import InterposePipeline
 
-    paths = [options.image_a, *options.frames, options.image_b]
+    paths = [options.image_a, *image_files(options.frames), options.image_b]
     views = [
         load_view(path, options.intrinsics, options.distortion, stamp_ns=number) for number, path in enumerate(paths)
     ]
     frames = [LazyView(view.keyframe_id, lambda view=view: view) for view in views[1:-1]]  # type: ignore[misc]
-    pipeline = InterposePipeline.from_config(InterposeConfig())
+    config = InterposeConfig(
+        estimator=options.estimator,
+        features=FeatureConfig(device=options.device),
+        dust3r=Dust3rConfig(weights=options.weights, device=options.device),
+    )
+    pipeline = InterposePipeline.from_config(config)
     with tqdm(total=100, bar_format="{desc:12}{bar}| {percentage:3.0f} %", leave=False) as bar:
 
         def progress(stage: str, fraction: float) -> None:

@@ -1,0 +1,192 @@
+"""Body parts that people (and language models) name, as sets of vertices.
+
+Atoms cover the body without overlap. Parts are the names of constraints and stand for one or more atoms; those of a side
+come with left and right. Names and what they cover follow the two lists of ProsePose (section 3 and supplement of
+arXiv 2405.03689: pairs of people, single people); parts overlap exactly where the lists mean it: the back contains the
+backs of the shoulders and of the waist, the stomach the front of the waist, a shoulder its front and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+
+from interpose_ros.contact.body_model import ModelAxes
+
+REGIONS_VERSION = 1
+SIDES = ("left", "right")
+GROUND = "ground"
+BODY = "body"
+
+_SIDED_ATOMS = (
+    "shoulder (front)",
+    "shoulder (back)",
+    "upper arm",
+    "forearm",
+    "hand",
+    "thigh",
+    "shin",
+    "foot",
+    "butt",
+    "chest",
+    "back",
+)
+ATOMS = (
+    "head",
+    "neck",
+    "stomach",
+    "waist (front)",
+    "waist (back)",
+    *(f"{side} {name}" for name in _SIDED_ATOMS for side in SIDES),
+)
+
+_BOTH = "{side} "
+# Atoms of each part; "{side} " marks an atom that exists left and right.
+_PARTS: dict[str, tuple[str, ...]] = {
+    "head": ("head",),
+    "neck": ("neck",),
+    "chest": (_BOTH + "chest",),
+    "stomach": ("stomach", "waist (front)"),
+    "waist (front)": ("waist (front)",),
+    "waist (back)": ("waist (back)",),
+    "waist": ("waist (front)", "waist (back)"),
+    "back": (_BOTH + "back", _BOTH + "shoulder (back)", "waist (back)"),
+    "butt": (_BOTH + "butt",),
+    "shoulder (front)": (_BOTH + "shoulder (front)",),
+    "shoulder (back)": (_BOTH + "shoulder (back)",),
+    "shoulder": (_BOTH + "shoulder (front)", _BOTH + "shoulder (back)"),
+    "arm": (_BOTH + "upper arm", _BOTH + "forearm"),
+    "hand": (_BOTH + "hand",),
+    "leg": (_BOTH + "thigh", _BOTH + "shin"),
+    "foot": (_BOTH + "foot",),
+}
+# Parts whose sides are told apart; of the others a name means both halves.
+SIDED_PARTS = ("shoulder (front)", "shoulder (back)", "shoulder", "arm", "hand", "leg", "foot")
+PARTS = tuple(_PARTS)
+
+PAIR_PARTS = (
+    *("head", "neck", "chest", "stomach", "waist (back)", "waist (front)", "back"),
+    *("shoulder (back)", "shoulder (front)", "arm", "hand", "leg", "foot", "butt"),
+)
+SINGLE_PARTS = ("head", "back", "shoulder", "arm", "hand", "leg", "foot", "stomach", "butt", GROUND)
+
+
+def atoms_of(part: str, side: str | None = None) -> tuple[str, ...]:
+    """Atoms of a part.
+
+    Args:
+        part: one of PARTS, or an atom, or BODY for all.
+        side: of a sided part; None for both halves.
+
+    Raises:
+        ValueError: there is no such part, or it has no sides.
+    """
+    if part == BODY:
+        return ATOMS
+    if part not in _PARTS and part in ATOMS and side is None:
+        return (part,)
+    if part not in _PARTS:
+        raise ValueError(f"unknown body part {part!r}; known are {', '.join(PARTS)}")
+    if side is not None and part not in SIDED_PARTS:
+        raise ValueError(f"{part!r} has no {side} side; parts with sides are {', '.join(SIDED_PARTS)}")
+    if side is not None and side not in SIDES:
+        raise ValueError(f"side {side!r} is neither left nor right")
+    sides = (side,) if side else SIDES
+    atoms = []
+    for atom in _PARTS[part]:
+        atoms += [atom.replace(_BOTH, f"{one} ") for one in sides] if _BOTH in atom else [atom]
+    return tuple(dict.fromkeys(atoms))
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What the rules need to know of a model.
+
+    Attributes:
+        vertices: of a neutral body.
+        faces: its triangles.
+        part_of_vertex: by the bones: torso, neck, head, and with left or right: upper_arm, forearm, hand, thigh, shin, foot.
+        axes: of the model.
+        landmarks: at least the shoulders, hips, neck, torso, spine, waist and pelvis.
+    """
+
+    vertices: Float[torch.Tensor, "v 3"]
+    faces: Int[torch.Tensor, "f 3"]
+    part_of_vertex: tuple[str, ...]
+    axes: ModelAxes
+    landmarks: Mapping[str, torch.Tensor]
+
+
+def body_regions(parts: Parts) -> dict[str, torch.Tensor]:
+    """Vertices of every atom; each vertex belongs to exactly one.
+
+    Limbs, head and neck go by their bones. The torso is divided by rules on the neutral body: by height into chest,
+    stomach, waist and pelvis, into front and back by the middle of the torso at that height, and at the shoulders by the
+    distance from the middle line.
+    """
+    x, up, forward = (parts.vertices @ axis for axis in (parts.axes.left, parts.axes.up, parts.axes.forward))
+    where = {name: (float(p @ parts.axes.left), float(p @ parts.axes.up)) for name, p in parts.landmarks.items()}
+    shoulder_x, shoulder_height = where["left_shoulder"]
+    hip_height = where["left_hip"][1]
+    length = shoulder_height - hip_height
+    levels = {name: hip_height + share * length for name, share in _TORSO_LEVELS.items()}
+
+    torso = torch.tensor([part == "torso" for part in parts.part_of_vertex])
+    front = forward > _middle_of_torso(up, forward, torso)
+    names: list[str] = []
+    for vertex, part in enumerate(parts.part_of_vertex):
+        side = part.partition(" ")[0]
+        if part.endswith("upper_arm") and _distance(parts, vertex, side) < _DELTOID * abs(shoulder_x):
+            names.append(f"{side} shoulder ({'front' if front[vertex] else 'back'})")
+        elif part in ("head", "neck"):
+            names.append(part)
+        elif part != "torso":
+            names.append(part.replace("_", " "))
+        else:
+            names.append(_torso_atom(float(x[vertex]), float(up[vertex]), bool(front[vertex]), shoulder_x, levels))
+    index = torch.tensor([ATOMS.index(name) for name in names])
+    return {atom: torch.nonzero(index == number)[:, 0] for number, atom in enumerate(ATOMS)}
+
+
+# Heights above the hips, as shares of the way to the shoulders.
+_TORSO_LEVELS = {"hips": 0.22, "navel": 0.32, "small of the back": 0.42, "ribs": 0.56, "armpit": 0.78}
+_SHOULDER_WIDTH = 0.58
+# Radius about the shoulder joint, as a share of half the shoulders' width, within which the arm counts as shoulder.
+_DELTOID = 0.45
+
+
+def _distance(parts: Parts, vertex: int, side: str) -> float:
+    return float((parts.vertices[vertex] - parts.landmarks[f"{side}_shoulder"]).norm())
+
+
+def _torso_atom(x: float, height: float, front: bool, shoulder_x: float, levels: Mapping[str, float]) -> str:
+    side = "left" if x > 0 else "right"
+    if height > levels["armpit"] and abs(x) > _SHOULDER_WIDTH * abs(shoulder_x):
+        return f"{side} shoulder ({'front' if front else 'back'})"
+    if front:
+        if height > levels["ribs"]:
+            return f"{side} chest"
+        return "stomach" if height > levels["navel"] else "waist (front)"
+    if height > levels["small of the back"]:
+        return f"{side} back"
+    return "waist (back)" if height > levels["hips"] else f"{side} butt"
+
+
+def _middle_of_torso(up: torch.Tensor, forward: torch.Tensor, torso: torch.Tensor) -> torch.Tensor:
+    """For each vertex, the middle between chest and back at its height."""
+    low, high = up[torso].min(), up[torso].max()
+    count = 24
+    band = ((up - low) / (high - low) * count).clamp(0, count - 1).long()
+    middles = torch.zeros(count, dtype=forward.dtype)
+    for number in range(count):
+        inside = torso & (band == number)
+        if inside.any():
+            middles[number] = 0.5 * (forward[inside].min() + forward[inside].max())
+        elif number:
+            middles[number] = middles[number - 1]
+    padded = torch.cat([middles[:1], middles, middles[-1:]])
+    smooth = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    return smooth[band]
