@@ -10,6 +10,7 @@ from builtin_interfaces.msg import Time
 from cv_bridge import CvBridge, CvBridgeError
 from jaxtyping import UInt8
 from PIL import Image as PillowImage
+from PIL import UnidentifiedImageError
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -74,11 +75,15 @@ def rgb_from_file_bytes(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
     """
     try:
         # The header alone tells the size, before anything of that size is allocated.
-        with PillowImage.open(io.BytesIO(data)) as header:
-            size = header.size
-    except (OSError, ValueError, PillowImage.DecompressionBombError) as error:
+        with PillowImage.open(io.BytesIO(data)) as file:
+            _check_size(*file.size)
+            if file.format in ("JPEG", "MPO"):
+                # OpenCV 4 fills what is missing of a truncated file with grey; Pillow says so. Their pixels are equal.
+                return np.array(file.convert("RGB"))
+    except UnidentifiedImageError as error:
+        raise ValueError(f"compressed image of {len(data)} bytes cannot be decoded: send JPEG or PNG") from error
+    except (OSError, SyntaxError, PillowImage.DecompressionBombError) as error:
         raise ValueError(f"compressed image of {len(data)} bytes cannot be decoded: {error}") from error
-    _check_size(*size)
     # cv2.IMREAD_COLOR would turn the image by its EXIF tag; camera info belongs to the pixels as they are stored.
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:

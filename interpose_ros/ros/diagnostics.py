@@ -43,6 +43,7 @@ def tf_status(node_name: str, session: Session) -> DiagnosticStatus:
 def _session_values(session: Session) -> dict[str, str]:
     values = {
         "keyframes": str(len(session.keyframes())),
+        "keyframes_out_of_order": str(session.out_of_order),
         "keyframe_megabytes": f"{session.keyframe_bytes / 1e6:.1f}",
         "edges": str(len(session.edges)),
         "pending_pairs": str(session.pending_pairs),

@@ -177,7 +177,8 @@ class ImageIntake:
         try:
             name = keyframe_id_from_header(item.message.header)
         except ValueError as error:
-            self._receiver.refuse_image(NO_KEYFRAME, Refusal(RefusalReason.BAD_INPUT, str(error)))
+            text = f"image of frame '{item.message.header.frame_id}': {error}"
+            self._receiver.refuse_image(NO_KEYFRAME, Refusal(RefusalReason.BAD_INPUT, text))
             return
         try:
             image = image_from_message(item.message)

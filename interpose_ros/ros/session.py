@@ -88,6 +88,7 @@ class Session:
         self._last_seconds = float("nan")
         self._last_stage_seconds: Mapping[str, float] = {}
         self._last_refusal = ""
+        self._out_of_order = 0
         self._pairs: BoundedWorker[_PairJob] = BoundedWorker(
             "interpose_pairs", config.max_pending_pairs, self._estimate, self._pair_dropped, self._pair_failed
         )
@@ -172,6 +173,11 @@ class Session:
             return [(name, self._tree.is_connected(name)) for name in self._store.names]
 
     @property
+    def out_of_order(self) -> int:
+        """How many keyframes were older than one of their camera that came before."""
+        return self._out_of_order
+
+    @property
     def keyframe_bytes(self) -> int:
         """Bytes of the images of the keyframes held."""
         with self._lock:
@@ -222,6 +228,7 @@ class Session:
         name = view.keyframe_id
         with self._lock:
             is_new = self._store.get(name) is None
+            newest = max((other for other in self._store.names if other.frame_id == name.frame_id), default=name)
             for gone in self._store.add(view):
                 self._forget(gone)
             if not is_new:
@@ -229,6 +236,9 @@ class Session:
             pairs = self._pair_choice.pairs(name, self._store)
             self._pending.update(pairs)
             generation = self._generation
+            self._out_of_order += name < newest
+        if name < newest:
+            self.warn(f"keyframe {name} is older than {newest}, which came before: did stamps jump back?")
         for pair in pairs:
             self._pairs.put(_PairJob(pair, generation))
 

@@ -16,6 +16,7 @@ from tf2_msgs.msg import TFMessage
 
 from interpose_ros.msg import KeyframeId, RelativePose
 from interpose_ros.ros.node import main
+from interpose_ros.srv import ListKeyframes
 
 from . import room
 
@@ -131,8 +132,22 @@ class RunningNode(Peer):
             "active node",
         )
 
+    def wait_until_heard(self, image, info):
+        """Repeat a keyframe until the node holds it: it may learn of a publisher after that has learned of it."""
+
+        def publish():
+            self.infos.publish(info)
+            self.images.publish(image)
+
+        timer = self.node.create_timer(0.1, publish)
+        request = ListKeyframes.Request(frame_id=image.header.frame_id)
+        self.wait_for(
+            lambda: self.call(ListKeyframes, "list_keyframes", request).keyframes, DISCOVERY, "first keyframe"
+        )
+        self.node.destroy_timer(timer)
+
     def repeat_camera_info(self, message):
-        """Send camera info again and again, as cameras do: its subscription is best effort, so one message may be lost."""
+        """Send camera info again and again, as cameras do: the first one may come before the node knows its publisher."""
         return self.node.create_timer(0.1, lambda: self.infos.publish(message))
 
     def call(self, kind, service, request):

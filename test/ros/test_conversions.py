@@ -1,5 +1,6 @@
 """Messages to views and answers to messages, with numbers."""
 
+import io
 import math
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 pytestmark = pytest.mark.ros
 pytest.importorskip("rclpy")
 
+from PIL import Image as PillowImage
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -128,6 +130,26 @@ def test_compressed_image_is_rgb():
     pixels[..., 0] = 255
     data = cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()
     np.testing.assert_array_equal(image_from_message(CompressedImage(format="png", data=data)), pixels)
+
+
+def test_jpeg_is_rgb_with_its_exif_turn_left_alone():
+    pixels = np.full((40, 56, 3), (200, 100, 30), np.uint8)
+    data = io.BytesIO()
+    exif = PillowImage.Exif()
+    exif[0x0112] = 6  # to be shown turned by 90 degrees
+    PillowImage.fromarray(pixels).save(data, "JPEG", quality=95, exif=exif)
+    found = image_from_message(CompressedImage(format="jpeg", data=data.getvalue()))
+    assert found.shape == pixels.shape
+    assert np.abs(found.astype(int) - pixels).max() <= 3
+
+
+@pytest.mark.parametrize("kind", [".jpg", ".png"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_truncated_files_are_named(kind, share):
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    data = cv2.imencode(kind, pixels)[1].tobytes()
+    with pytest.raises(ValueError, match=r"truncated|damaged|cannot be decoded"):
+        image_from_message(CompressedImage(format=kind, data=data[: int(len(data) * share)]))
 
 
 @pytest.mark.parametrize(
