@@ -84,6 +84,19 @@ class DecisionConfig(_Section):
     max_disagreement: float = Field(
         math.radians(8.0), gt=0.0, description="Largest difference between chained and jointly solved rotation [rad]."
     )
+    min_pointmap_score: float = Field(
+        9.0,
+        ge=1.0,
+        description="Least mean product of both pointmaps' confidence behind a pose from pointmaps; not fitted.",
+    )
+    min_pointmap_share: float = Field(
+        0.3, ge=0.0, le=1.0, description="Least share of pairs of views with confident pointmaps; not fitted."
+    )
+    max_pointmap_disagreement: float = Field(
+        math.radians(40.0),
+        gt=0.0,
+        description="Largest root mean square angle [rad] between single pairs' rotations and the result; not fitted.",
+    )
 
 
 class Dust3rInferenceConfig(_Section):
@@ -129,6 +142,12 @@ class Dust3rAlignmentConfig(_Section):
     tolerance: float = Field(
         1e-4, gt=0.0, description="A set is done when a step lowers its loss by less than this share."
     )
+    max_distance: float = Field(
+        0.25,
+        gt=0.0,
+        description="Largest mean distance of pointmaps to the result, relative to the median depth; beyond it they "
+        "contradict each other.",
+    )
 
 
 class Dust3rConfig(_Section):
@@ -170,6 +189,9 @@ class Dust3rConfig(_Section):
 class InterposeConfig(_Section):
     """All settings of the pipeline."""
 
+    estimator: Literal["features", "dust3r"] = Field(
+        "features", description="What finds poses over frames in between; dust3r needs dust3r.weights."
+    )
     features: FeatureConfig = FeatureConfig()
     two_view: TwoViewConfig = TwoViewConfig()
     frames: FramesConfig = FramesConfig()

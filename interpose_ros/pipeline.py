@@ -12,13 +12,13 @@ import numpy as np
 from interpose_ros.answer import Branch, Candidate, Overlap, PairAnswer
 from interpose_ros.config import InterposeConfig
 from interpose_ros.estimators.features import FeaturesEstimator
-from interpose_ros.estimators.protocol import PoseEstimate
+from interpose_ros.estimators.protocol import PoseEstimate, PoseEstimator
 from interpose_ros.interpolation.bridging import choose_bridging_frames
 from interpose_ros.interpolation.clip import Interpolator
 from interpose_ros.matching.store import MatchStore, VerifiedPair
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.selection.confidence import UNCALIBRATED_CONFIDENCE, Calibration, Confidence, shipped_calibrations
-from interpose_ros.selection.decision import reason_against_bridge, reason_against_pair
+from interpose_ros.selection.decision import reason_against_bridge, reason_against_pair, reason_against_pointmaps
 from interpose_ros.views import View
 
 Progress = Callable[[str, float], None]
@@ -26,6 +26,8 @@ Progress = Callable[[str, float], None]
 
 MATCHES = "matches"
 """Name of the estimator that uses the two keyframes alone."""
+
+_REASON_AGAINST = {FeaturesEstimator.name: reason_against_bridge, "dust3r": reason_against_pointmaps}
 
 
 class InterposePipeline:
@@ -36,19 +38,33 @@ class InterposePipeline:
         config: InterposeConfig,
         store: MatchStore,
         calibrations: dict[tuple[str, str], Calibration] | None = None,
+        clip_estimator: PoseEstimator | None = None,
     ) -> None:
+        """``clip_estimator`` finds poses over frames in between; by default ``features``.
+
+        Raises:
+            ValueError: there are no thresholds for the evidence of that estimator.
+        """
         self.config, self.store = config, store
         self._calibrations = shipped_calibrations() if calibrations is None else calibrations
-        self._features = FeaturesEstimator(store, config.frames)
+        self._clip_estimator = clip_estimator or FeaturesEstimator(store, config.frames)
+        if self._clip_estimator.name not in _REASON_AGAINST:
+            raise ValueError(f"nothing says when the evidence of the estimator {self._clip_estimator.name} is enough")
 
     @classmethod
     def from_config(cls, config: InterposeConfig) -> InterposePipeline:
-        """Pipeline with the default networks.
+        """Pipeline with the default networks, and with the estimator that is configured.
 
         Raises:
-            FileNotFoundError: weights are not installed; the message says how to install them.
+            FileNotFoundError: weights are not installed or not configured; the message says how to get them.
+            ValueError: configured weights cannot be used; the message says why.
         """
-        return cls(config, MatchStore.with_default_networks(config))
+        clip_estimator: PoseEstimator | None = None
+        if config.estimator == "dust3r":
+            from interpose_ros.estimators.dust3r import Dust3rEstimator
+
+            clip_estimator = Dust3rEstimator.from_config(config.dust3r)
+        return cls(config, MatchStore.with_default_networks(config), clip_estimator=clip_estimator)
 
     def estimate(
         self,
@@ -103,15 +119,15 @@ class InterposePipeline:
                     break
                 report("clip_poses", 0.6)
                 with clock.stage("clip_poses"):
-                    result = self._features.estimate([view_a, *frames, view_b])
+                    result = self._clip_estimator.estimate([view_a, *frames, view_b])
                 candidate = Candidate(
-                    self._features.name,
+                    self._clip_estimator.name,
                     clip.origin,
                     result,
-                    self._confidence(Branch.FRAMES, self._features.name, result),
+                    self._confidence(Branch.FRAMES, self._clip_estimator.name, result),
                 )
                 candidates.append(candidate)
-                against = self._refusal(candidate, reason_against_bridge)
+                against = self._refusal(candidate, _REASON_AGAINST[candidate.estimator])
                 if against is None:
                     selected, branch, refusal = candidate, Branch.FRAMES, None
                     break
@@ -125,7 +141,7 @@ class InterposePipeline:
             final = replace(selected, selected=True)
             candidates = [final if candidate is selected else candidate for candidate in candidates]
             if branch is Branch.FRAMES and isinstance(final.result, PoseEstimate):
-                inliers = int(final.result.evidence["bridge_inliers"])
+                inliers = int(final.result.evidence.get("bridge_inliers", pair.inlier_count))
         return PairAnswer(
             keyframe_a=view_a.keyframe_id,
             keyframe_b=view_b.keyframe_id,

@@ -68,10 +68,12 @@ class Dust3rEstimator:
         return cls(pack_for_cpu(network), config)
 
     def estimate(self, views: Sequence[View]) -> PoseEstimate | Refusal:
-        """Pose of the last view with respect to the first."""
+        """Pose of the last view with respect to the first. Of the views in between, ``max_frames`` are used, evenly."""
         if len(views) < 2:
             return Refusal(RefusalReason.BAD_INPUT, f"a relative pose needs at least two views, not {len(views)}")
-        return self.estimate_subsets(views, [range(len(views))]).estimates[0]
+        between = min(len(views) - 2, self._config.max_frames)
+        chosen = np.rint(np.linspace(0, len(views) - 1, between + 2)).astype(int)
+        return self.estimate_subsets([views[k] for k in chosen], [range(len(chosen))]).estimates[0]
 
     def estimate_subsets(
         self,
@@ -149,6 +151,12 @@ class Dust3rEstimator:
                 RefusalReason.NO_OVERLAP,
                 f"dust3r links {max(len(linked) - 1, 0)} of {len(result.views) - 1} views to the first, not the "
                 f"last: too few points with a confidence of {self._config.alignment.min_confidence:g}",
+            )
+        if not result.distance <= self._config.alignment.max_distance:
+            return Refusal(
+                RefusalReason.INCONSISTENT,
+                f"dust3r's pointmaps contradict each other: they are {result.distance:.2g} median depths from their best "
+                f"alignment; at most {self._config.alignment.max_distance:g} are allowed",
             )
         points = first.points_first[first.weights > 0]
         depth = float(np.median(points[:, 2])) if len(points) else float("nan")

@@ -16,6 +16,27 @@ class ImageError(Exception):
     """An image file cannot be used; the message names the file and what is wrong."""
 
 
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+
+
+def image_files(paths: Sequence[Path]) -> list[Path]:
+    """The given files in their order; a folder stands for the images in it, ordered by name.
+
+    Raises:
+        ImageError: a folder holds no image.
+    """
+    files = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        found = sorted(file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES)
+        if not found:
+            raise ImageError(f"no image in {path}; looked for {', '.join(sorted(_SUFFIXES))}")
+        files += found
+    return files
+
+
 def load_view(
     path: Path, intrinsics: Sequence[float], distortion: Sequence[float], stamp_ns: int, frame_id: str = "camera"
 ) -> View:

@@ -21,7 +21,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from interpose_ros import __version__
 from interpose_ros.models.registry import WeightsFile
@@ -197,7 +197,7 @@ class _Transfer:
             sha256 = linked if _SHA256.fullmatch(linked) else None
             yield response, _Identity(total, linked or response.headers.get("ETag"), sha256), start
 
-    def _copy(self, response: IO[bytes], total: int | None) -> None:
+    def _copy(self, response: http.client.HTTPResponse, total: int | None) -> None:
         with self._part.open("ab") as part:
             done = part.tell()
             self._progress(done, total)
@@ -239,7 +239,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         """Called by urllib for each redirect."""
         if req.type == "https" and urllib.parse.urlsplit(newurl).scheme != "https":
             raise DownloadError(f"{req.full_url} redirects to {newurl}, which is not encrypted")

@@ -39,6 +39,25 @@ def reason_against_bridge(evidence: Mapping[str, float], config: DecisionConfig)
     return failure
 
 
+def reason_against_pointmaps(evidence: Mapping[str, float], config: DecisionConfig) -> str | None:
+    """Why predicted pointmaps do not carry a pose; None where they do. A network's own scores alone prove nothing."""
+    share = evidence["edge_share"] if "edge_share" in evidence else evidence["directions_solved"] / 2.0
+    failure = _first_failure(
+        {"mean_score": evidence["mean_score"], "share": share},
+        (
+            ("mean_score", "mean product of the pointmaps' confidence", config.min_pointmap_score),
+            ("share", "of the pairs have confident pointmaps", config.min_pointmap_share),
+        ),
+    )
+    # NaN is not enough: a single direction has nothing to agree with.
+    if failure is None and not evidence["rotation_disagreement"] <= config.max_pointmap_disagreement:
+        failure = (
+            f"rotations of single pairs and of all together differ by {math.degrees(evidence['rotation_disagreement']):.1f}"
+            f" degrees; at most {math.degrees(config.max_pointmap_disagreement):.1f} are allowed"
+        )
+    return failure
+
+
 def _first_failure(evidence: Mapping[str, float], limits: tuple[tuple[str, str, int | float], ...]) -> str | None:
     for name, text, least in limits:
         # NaN is not enough either.

