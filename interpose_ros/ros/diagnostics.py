@@ -12,11 +12,14 @@ from interpose_ros.ros.session import Session
 MAX_NAMED_FRAMES = 10
 
 
-def node_status(node_name: str, state: str, device: str, session: Session | None) -> DiagnosticStatus:
-    """State, queue, latencies, device and refusals. ``session`` is None outside the active state."""
+def node_status(node_name: str, state: str, networks: str, device: str, session: Session | None) -> DiagnosticStatus:
+    """State, networks in use, device, queue, latencies and refusals.
+
+    ``networks`` is empty before they are loaded, ``session`` None outside the active state.
+    """
     status = DiagnosticStatus(name=f"{node_name}: keyframes", hardware_id="none", message=state)
     status.level = DiagnosticStatus.OK
-    values: dict[str, str] = {"state": state, "device": device}
+    values: dict[str, str] = {"state": state, "networks": networks, "device": device}
     if session is not None:
         values |= _session_values(session)
         if session.counts.get("refused_internal"):

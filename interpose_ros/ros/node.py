@@ -206,8 +206,9 @@ class InterposeNode(LifecycleNode):
         name = self.get_fully_qualified_name()
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
-        device = self._core_config.features.device
-        message.status = [node_status(name, self._state_machine.current_state[1], device, session)]
+        state, device = self._state_machine.current_state[1], self._core_config.features.device
+        networks = self._pipeline.store.name if self._pipeline is not None else ""
+        message.status = [node_status(name, state, networks, device, session)]
         if session is not None:
             message.status.append(tf_status(name, session))
         if self._odometry is not None:
