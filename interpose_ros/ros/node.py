@@ -20,6 +20,7 @@ from tf2_msgs.msg import TFMessage
 from interpose_ros.answer import PairAnswer
 from interpose_ros.config import InterposeConfig
 from interpose_ros.msg import RelativePose
+from interpose_ros.odometry import BaseMotion, NoScale
 from interpose_ros.pipeline import InterposePipeline
 from interpose_ros.ros.diagnostics import node_status, tf_status
 from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyframe_choice_from
@@ -73,7 +74,7 @@ class InterposeNode(LifecycleNode):
         try:
             self._config, self._core_config = read_parameters(self)
             self._pipeline = InterposePipeline.from_config(self._core_config)
-            self._keyframe_choice = keyframe_choice_from(self._config, self._core_config)
+            self._keyframe_choice = keyframe_choice_from(self._config, self._core_config, self._base_motion, self.warn)
         except (ValueError, FileNotFoundError, RuntimeError) as error:
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
@@ -216,6 +217,10 @@ class InterposeNode(LifecycleNode):
         self._diagnostics_publisher.publish(message)
 
     # --- parts
+
+    def _base_motion(self, stamp_a_ns: int, stamp_b_ns: int) -> BaseMotion | NoScale:
+        odometry = self._odometry
+        return NoScale("odometry is not used") if odometry is None else odometry.base_motion(stamp_a_ns, stamp_b_ns)
 
     def _subscribe(
         self, image_topic: str, info_topic: str, on_image, reliability: ReliabilityPolicy, patience: float | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -19,10 +20,11 @@ class NodeConfig(BaseModel):
     keyframe_source: Literal["topic", "stream"] = Field(
         "topic", description="Keyframes come on keyframe/image (topic) or are chosen from image (stream)."
     )
-    keyframe_choice: Literal["time", "overlap"] = Field(
+    keyframe_choice: Literal["time", "overlap", "motion"] = Field(
         "time",
-        description="With keyframe_source stream: an image becomes a keyframe when keyframe_period has passed (time), or "
-        "when it then shares less than keyframe_overlap with the last keyframe of its camera (overlap).",
+        description="With keyframe_source stream: an image becomes a keyframe when keyframe_period has passed (time), and "
+        "when it then shares less than keyframe_overlap with the last keyframe of its camera (overlap), or when odometry "
+        "says that the robot has moved by keyframe_distance or turned by keyframe_rotation since (motion).",
     )
     keyframe_period: float = Field(
         1.0, gt=0.0, description="Least time between keyframes, or looks for one, in the stream of a camera [s]."
@@ -32,6 +34,10 @@ class NodeConfig(BaseModel):
         gt=0.0,
         le=1.0,
         description="With keyframe_choice overlap: share of the image below which it is a keyframe.",
+    )
+    keyframe_distance: float = Field(0.5, gt=0.0, description="With keyframe_choice motion: a move that is enough [m].")
+    keyframe_rotation: float = Field(
+        math.radians(15.0), gt=0.0, description="With keyframe_choice motion: a turn that is enough [rad]."
     )
     image_transport: Literal["raw", "compressed"] = Field(
         "raw", description="raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage at the name + /compressed."
@@ -91,6 +97,12 @@ class NodeConfig(BaseModel):
     def _list_is_there(self) -> NodeConfig:
         if self.pair_choice == "list" and not self.pair_list:
             raise ValueError("pair_choice is list and pair_list is empty: name pairs in pair_list")
+        return self
+
+    @model_validator(mode="after")
+    def _motion_is_heard(self) -> NodeConfig:
+        if self.keyframe_choice == "motion" and not self.odometry.use:
+            raise ValueError("keyframe_choice is motion and odometry.use is false: odometry is what tells the motion")
         return self
 
     @field_validator("tf_frame")

@@ -17,7 +17,7 @@ from tf2_msgs.msg import TFMessage
 from interpose_ros.answer import PairAnswer, Scale
 from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.geometry.se3 import rotation_from_quaternion_xyzw, transform_from_rotation_translation
-from interpose_ros.odometry import NoScale, OdometryTrack
+from interpose_ros.odometry import BaseMotion, NoScale, OdometryTrack
 from interpose_ros.ros.conversions import NANOSECONDS, nanoseconds_from_stamp
 from interpose_ros.ros.odometry_config import NodeOdometryConfig
 from interpose_ros.ros.static_transforms import StaticTransforms
@@ -47,7 +47,9 @@ class OdometryScale:
         self._scaled = 0
         self._unscaled = 0
         self._last_reason = ""
-        self._odometry = MeetingSubscription(node, Odometry, "odom", self._on_odometry, ReliabilityPolicy.RELIABLE)
+        self._odometry = MeetingSubscription(
+            node, Odometry, "odom", self._on_odometry, ReliabilityPolicy.RELIABLE, patience=None
+        )
         latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._static = node.create_subscription(TFMessage, "/tf_static", self._on_static, latched)
 
@@ -112,7 +114,13 @@ class OdometryScale:
         if is_first:
             self._node.get_logger().warning(f"{text}; further ones are counted in /diagnostics")
 
-    # --- on the thread that estimates
+    # --- on the threads that take images in and estimate
+
+    def base_motion(self, stamp_a_ns: int, stamp_b_ns: int) -> BaseMotion | NoScale:
+        """How the base moved between two images. Waits as ``scaled`` does."""
+        with self._arrived:
+            self._wait_until_reached(max(stamp_a_ns, stamp_b_ns))
+            return self._track.motion(stamp_a_ns, stamp_b_ns)
 
     def scaled(self, answer: PairAnswer) -> PairAnswer:
         """The answer with its length, or as it is where there is none.

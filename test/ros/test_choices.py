@@ -1,5 +1,7 @@
 """Which images become keyframes, and which keyframes become pairs."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ pytestmark = pytest.mark.ros
 pytest.importorskip("rclpy")
 
 from interpose_ros.geometry.camera import Camera
-from interpose_ros.ros.keyframe_choice import LittleOverlap
+from interpose_ros.odometry import NoScale, OdometryConfig, OdometryTrack
+from interpose_ros.ros.keyframe_choice import EnoughMotion, LittleOverlap
 from interpose_ros.ros.keyframes import KeyframeStore
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.pair_choice import ListedPairs, pair_choice_from
@@ -87,3 +90,32 @@ def test_overlap_is_with_the_last_keyframe_of_the_camera():
     assert choice.wants(view("b", 3))
     choice.clear()
     assert choice.wants(view("a", 3))
+
+
+def test_motion_is_that_since_the_last_keyframe():
+    """0.1 m a second for 10 s, then 2 degrees a second on the spot."""
+    track = OdometryTrack(OdometryConfig())
+    for tick in range(41):
+        seconds = 0.5 * tick
+        turn = math.radians(2.0 * max(seconds - 10.0, 0.0))
+        T_odom_base = np.eye(4)
+        T_odom_base[:2, :2] = [[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]
+        T_odom_base[0, 3] = 0.1 * min(seconds, 10.0)
+        track.add(tick * 500_000_000, T_odom_base)
+    warnings = []
+    choice = EnoughMotion(track.motion, 0.35, math.radians(5.0), warnings.append)
+    chosen = [second for second in range(21) if choice.wants(view("a", second * 10**9))]
+    assert chosen == [0, 4, 8, 13, 16, 19]
+    assert warnings == []
+
+
+def test_images_of_unknown_motion_are_taken_and_that_is_said_once():
+    warnings = []
+    choice = EnoughMotion(lambda a, b: NoScale("there is no odometry"), 0.5, 0.3, warnings.append)
+    assert all(choice.wants(view("a", second)) for second in range(3))
+    assert warnings == ["keyframes are chosen by time, not by motion: there is no odometry"]
+
+
+def test_motion_needs_odometry():
+    with pytest.raises(ValueError, match=r"odometry\.use is false"):
+        NodeConfig(keyframe_choice="motion", odometry={"use": False})

@@ -10,6 +10,7 @@ import pytest
 pytestmark = pytest.mark.ros
 rclpy = pytest.importorskip("rclpy")
 
+from nav_msgs.msg import Odometry
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from scipy.spatial.transform import Rotation
@@ -50,7 +51,7 @@ def held(running) -> list[int]:
 
 
 @contextlib.contextmanager
-def streaming(**parameters):
+def streaming(prepare=lambda running: None, **parameters):
     """A node that chooses keyframes from a best-effort stream of JPEGs, and has seen seven images at 1 Hz, 60 degrees."""
     with RunningNode(autostart=True, keyframe_source="stream", image_transport="compressed", **parameters) as running:
         images = running.node.create_publisher(CompressedImage, "image/compressed", BEST_EFFORT)
@@ -64,6 +65,7 @@ def streaming(**parameters):
         first = running.node.create_timer(0.1, lambda: images.publish(jpeg_message(1, view(0))))
         running.wait_for(lambda: held(running) == [1], DISCOVERY, "first keyframe")
         running.node.destroy_timer(first)
+        prepare(running)
         for k in range(1, 7):
             images.publish(jpeg_message(k + 1, view(k)))
         yield running
@@ -98,6 +100,38 @@ def test_keyframes_by_overlap_are_fewer_where_the_view_changes_little():
         assert set(np.diff(chosen)) <= {2, 3}
         running.pose_for(chosen[2])
         assert all(p.status == RelativePose.STATUS_OK for p in running.poses)
+
+
+def test_keyframes_by_motion_follow_odometry():
+    """Half a metre every two seconds; before odometry reaches an image nothing is known of its motion."""
+
+    def drive(running):
+        odometry = running.node.create_publisher(Odometry, "odom", QoSProfile(depth=100))
+        running.wait_for(odometry.get_subscription_count, DISCOVERY, "listener to odometry")
+        message = Odometry(child_frame_id="base_link")
+        message.header.frame_id = "odom"
+        message.pose.pose.orientation.w = 1.0
+
+        def held_poses():
+            values = {v.key: v.value for d in running.diagnostics for s in d.status for v in s.values}
+            return int(values.get("odometry_messages_held", "0"))
+
+        tick = 0
+
+        def send():
+            nonlocal tick
+            message.header.stamp.sec, tenths = divmod(tick, 10)
+            message.header.stamp.nanosec = tenths * 100_000_000
+            message.pose.pose.position.x = 0.025 * tick
+            odometry.publish(message)
+            tick += held_poses() > 0 and tick < 90  # the first is repeated until it is heard
+
+        running.node.create_timer(0.02, send)
+        running.wait_for(lambda: held_poses() >= 91, DISCOVERY, "odometry")
+
+    with streaming(drive, keyframe_choice="motion", keyframe_distance=0.45, keyframe_period=0.5) as running:
+        running.wait_for(lambda: held(running)[-1] == 7, ANSWER, "last keyframe")
+        assert held(running) == [1, 3, 5, 7]
 
 
 def test_listed_pairs_are_estimated_and_no_others():
