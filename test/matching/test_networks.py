@@ -1,11 +1,17 @@
-"""XFeat and LighterGlue, with their real weights, on two crops of one textured image."""
+"""XFeat with LighterGlue and ALIKED with LightGlue, with their real weights, on two crops of one textured image."""
 
 import cv2
 import numpy as np
 import pytest
 
-from interpose_ros.matching.features import LocalFeatures, XFeatExtractor, weight_file
-from interpose_ros.matching.matcher import LighterGlueMatcher
+from interpose_ros.matching.features import (
+    AlikedExtractor,
+    FeatureExtractor,
+    LocalFeatures,
+    XFeatExtractor,
+    weight_file,
+)
+from interpose_ros.matching.matcher import LightGlueMatcher
 
 
 def textured_image(width: int = 640, height: int = 480) -> np.ndarray:
@@ -19,14 +25,19 @@ def textured_image(width: int = 640, height: int = 480) -> np.ndarray:
     return cv2.GaussianBlur(image, (0, 0), 0.8)
 
 
-@pytest.fixture(scope="module")
-def extractor() -> XFeatExtractor:
-    return XFeatExtractor(max_keypoints=512)
+@pytest.fixture(scope="module", params=["xfeat", "aliked"])
+def network(request) -> str:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def matcher() -> LighterGlueMatcher:
-    return LighterGlueMatcher()
+def extractor(network) -> FeatureExtractor:
+    return XFeatExtractor(max_keypoints=512) if network == "xfeat" else AlikedExtractor(max_keypoints=512)
+
+
+@pytest.fixture(scope="module")
+def matcher(network) -> LightGlueMatcher:
+    return LightGlueMatcher.for_xfeat() if network == "xfeat" else LightGlueMatcher.for_aliked()
 
 
 def transfer(H_b_a: np.ndarray, pixels_a: np.ndarray) -> np.ndarray:
@@ -56,10 +67,10 @@ def test_matches_satisfy_the_known_homography(extractor, matcher):
     np.testing.assert_array_equal(back.indices, matches.indices[:, [1, 0]])
 
 
-def test_reduced_images_keep_their_pixels(matcher):
+def test_reduced_images_keep_their_pixels(extractor, matcher):
     image = textured_image()
-    full = XFeatExtractor(512).extract(image)
-    reduced = XFeatExtractor(512, max_side=320).extract(image)
+    full = extractor.extract(image)
+    reduced = type(extractor)(512, max_side=320).extract(image)
     assert (reduced.width, reduced.height) == (640, 480)
     assert reduced.keypoints[:, 0].max() > 500
     indices = matcher.match(full, reduced).indices
@@ -76,7 +87,7 @@ def test_descriptors_are_unit_vectors_within_the_image(extractor):
     assert 100 < len(features) <= 512
     np.testing.assert_allclose(np.linalg.norm(features.descriptors, axis=1), 1.0, atol=1e-3)
     assert np.all((features.keypoints >= 0) & (features.keypoints <= [639, 479]))
-    assert features.nbytes == len(features) * (2 * 8 + 64 * 4)
+    assert features.nbytes == len(features) * (2 * 8 + features.descriptors.shape[1] * 4)
 
 
 @pytest.mark.parametrize("shape", [(480, 640, 3), (32, 2000, 3)])
@@ -84,7 +95,7 @@ def test_an_image_without_texture_or_width_matches_nothing(extractor, matcher, s
     blank = extractor.extract(np.full(shape, 127, np.uint8))
     other = extractor.extract(textured_image(320, 240))
     assert len(matcher.match(blank, other)) < 8
-    none = LocalFeatures(np.zeros((0, 2)), np.zeros((0, 64), np.float32), 640, 480)
+    none = LocalFeatures(np.zeros((0, 2)), np.zeros((0, other.descriptors.shape[1]), np.float32), 640, 480)
     assert len(matcher.match(none, other)) == 0
     assert matcher.match(none, other).indices.shape == (0, 2)
 
