@@ -10,6 +10,7 @@ from pathlib import Path
 
 from interpose_ros import __version__
 from interpose_ros.contact import command as contact
+from interpose_ros.evaluation import calibrate_command
 from interpose_ros.evaluation.images import ImageError, image_files, load_view
 from interpose_ros.evaluation.pair_files import PairFileError, load_pair_file
 from interpose_ros.evaluation.run import evaluate_pairs, summarise
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="for rows.jsonl and summary.json")
     evaluate.add_argument("--without-frames", action="store_true", help="withhold the frames in between")
     evaluate.set_defaults(run=_evaluate)
+    calibrate_command.register(commands)
     models.register(commands)
     contact.register(commands)
     return parser

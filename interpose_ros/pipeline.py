@@ -20,7 +20,12 @@ from interpose_ros.interpolation.clip import Interpolator
 from interpose_ros.matching.store import MatchStore, VerifiedPair
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.selection.confidence import UNCALIBRATED_CONFIDENCE, Calibration, Confidence, shipped_calibrations
-from interpose_ros.selection.decision import reason_against_bridge, reason_against_pair, reason_against_pointmaps
+from interpose_ros.selection.decision import (
+    reason_against_bridge,
+    reason_against_confidence,
+    reason_against_pair,
+    reason_against_pointmaps,
+)
 from interpose_ros.views import View
 
 _log = logging.getLogger(__name__)
@@ -206,8 +211,16 @@ class InterposePipeline:
                 "parallax": geometry.parallax,
                 "residual_px": geometry.residual_px,
                 "rotation_stddev": float(np.sqrt(np.trace(geometry.rotation_covariance))),
+                "direction_stddev": geometry.direction_stddev,
             },
         )
+        calibration = self._calibrations.get((Branch.MATCHES.value, estimator))
+        if calibration is not None:
+            result = replace(
+                result,
+                rotation_covariance=calibration.rotation_error_factor**2 * result.rotation_covariance,
+                direction_stddev=calibration.direction_error_factor * result.direction_stddev,
+            )
         return Candidate(estimator, None, result, self._confidence(Branch.MATCHES, estimator, result))
 
     def _confidence(self, branch: Branch, estimator: str, result: PoseEstimate | Refusal) -> Confidence | None:
@@ -222,7 +235,11 @@ class InterposePipeline:
         """Why a candidate may not become the answer; None where it may."""
         if isinstance(candidate.result, Refusal):
             return candidate.result
-        text = reason_against(candidate.result.evidence, self.config.decision)
+        decision = self.config.decision
+        if candidate.confidence is not None and candidate.confidence.is_calibrated:
+            text = reason_against_confidence(candidate.confidence, decision)
+        else:
+            text = reason_against(candidate.result.evidence, decision)
         return None if text is None else Refusal(RefusalReason.LOW_CONFIDENCE, text)
 
 

@@ -27,6 +27,7 @@ class LabelledPair:
         distortion_a, distortion_b: OpenCV coefficients, possibly none.
         T_b_a: true pose; None for two places that do not belong together.
         frames: real images in between, in order from A to B.
+        scene: place that the images show; pairs of one scene are not independent of each other.
     """
 
     image_a: Path
@@ -37,6 +38,7 @@ class LabelledPair:
     distortion_b: tuple[float, ...]
     T_b_a: Float[np.ndarray, "4 4"] | None
     frames: tuple[Path, ...]
+    scene: str = ""
 
 
 def load_pair_file(path: Path) -> list[LabelledPair]:
@@ -73,6 +75,7 @@ def _pair(path: Path, number: int, pair: Any) -> LabelledPair:
             tuple(pair.get("dist1") or ()),
             T_b_a,
             tuple(path.parent / frame for frame in pair.get("frames") or ()),
+            str(pair.get("scene", path.parent.name)),
         )
     except KeyError as error:
         raise PairFileError(f"{path}, pair {number}: {error} is missing") from error

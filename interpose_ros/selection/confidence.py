@@ -77,9 +77,11 @@ class Calibration:
 
     def confidence(self, evidence: Mapping[str, float], has_direction: bool) -> Confidence:
         """Probabilities for the given evidence."""
+        within_5deg = self.rotation_5deg.probability(evidence)
         return Confidence(
-            self.rotation_5deg.probability(evidence),
-            self.rotation_15deg.probability(evidence),
+            within_5deg,
+            # Fitted apart, so they may cross; what is within 5 degrees is within 15.
+            max(within_5deg, self.rotation_15deg.probability(evidence)),
             self.direction_10deg.probability(evidence) if has_direction else math.nan,
             self.calibration_id,
         )
@@ -113,7 +115,5 @@ def load_calibration(path: Path) -> Calibration:
 def shipped_calibrations() -> dict[tuple[str, str], Calibration]:
     """The calibrations that come with the package, by branch and estimator."""
     folder = resources.files("interpose_ros.selection").joinpath("calibrations")
-    if not folder.is_dir():  # none ships yet
-        return {}
     found = (load_calibration(Path(str(file))) for file in folder.iterdir() if file.name.endswith(".json"))
     return {(calibration.branch, calibration.estimator): calibration for calibration in found}

@@ -1,4 +1,4 @@
-"""Whether evidence is enough for an answer, by named thresholds."""
+"""Whether evidence is enough for an answer: by calibrated confidence, or by named thresholds where there is none."""
 
 from __future__ import annotations
 
@@ -6,6 +6,18 @@ import math
 from collections.abc import Mapping
 
 from interpose_ros.config import DecisionConfig
+from interpose_ros.selection.confidence import Confidence
+
+
+def reason_against_confidence(confidence: Confidence, config: DecisionConfig) -> str | None:
+    """Why a calibrated confidence is not enough; None where it is."""
+    # NaN is not enough either.
+    if confidence.rotation_5deg >= config.min_confidence:
+        return None
+    return (
+        f"the rotation is within 5 degrees with probability {confidence.rotation_5deg:.2f}; at least "
+        f"{config.min_confidence:.2f} needed"
+    )
 
 
 def reason_against_pair(evidence: Mapping[str, float], config: DecisionConfig) -> str | None:

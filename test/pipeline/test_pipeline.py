@@ -48,7 +48,9 @@ def test_overlapping_keyframes_are_answered_from_matches(pipeline, arc):
     assert answer.branch is Branch.MATCHES
     assert np.degrees(rotation_distance(answer.estimate.R_b_a, truth[:3, :3])) < 1.0
     assert np.degrees(direction_distance(answer.estimate.direction_b_a, truth[:3, 3])) < 10.0
-    assert not answer.confidence.is_calibrated
+    assert answer.confidence.calibration_id.startswith("matches-")
+    assert 0.8 <= answer.confidence.rotation_5deg <= answer.confidence.rotation_15deg <= 1.0
+    assert [candidate.estimator for candidate in answer.candidates] == ["matches"]  # no second opinion was needed
 
 
 @pytest.mark.timeout(300)

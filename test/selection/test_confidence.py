@@ -50,7 +50,8 @@ def test_a_calibration_file_answers(tmp_path):
     calibration = load_calibration(write(tmp_path / "a.json", DATA))
     found = calibration.confidence({"inliers": 2.0, "coverage": 0.5}, has_direction=True)
     assert found.rotation_5deg == found.direction_10deg == pytest.approx(1 / (1 + math.exp(-1)))
-    assert found.rotation_15deg == 0.5
+    # Its own model says 0.5, but what is within 5 degrees is within 15.
+    assert found.rotation_15deg == found.rotation_5deg
     assert found.is_calibrated
     assert math.isnan(calibration.confidence({"inliers": 2.0, "coverage": 0.5}, has_direction=False).direction_10deg)
     assert (calibration.rotation_error_factor, calibration.direction_error_factor) == (2.0, 3.0)
@@ -86,6 +87,19 @@ def test_what_is_no_json_is_named(tmp_path):
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     with pytest.raises(ValueError, match=r"broken\.json is not a calibration file"):
         load_calibration(tmp_path / "broken.json")
+
+
+def test_shipped_calibrations_tell_strong_from_weak_evidence():
+    shipped = shipped_calibrations()
+    assert set(shipped) == {("matches", "matches"), ("matches", "matches_second")}
+    strong = {"log_inliers": math.log(500), "inlier_ratio": 0.85, "coverage": 0.6, "match_score": 0.8}
+    weak = {"log_inliers": math.log(20), "inlier_ratio": 0.4, "coverage": 0.1, "match_score": 0.3}
+    for calibration in shipped.values():
+        high, low = (calibration.confidence(evidence, has_direction=True) for evidence in (strong, weak))
+        assert high.rotation_5deg > 0.97
+        assert low.rotation_5deg < 0.1
+        assert 0.0 <= low.rotation_5deg <= low.rotation_15deg <= high.rotation_15deg <= 1.0
+        assert 1.0 <= calibration.rotation_error_factor < 5.0
 
 
 def test_shipped_calibrations_are_filed_under_what_they_are_for():
