@@ -145,7 +145,7 @@ class AnnyBody:
         self, shape: Float[torch.Tensor, "b s"], points: Int[torch.Tensor, "n"], derivatives: bool = False
     ) -> ShapedPoints:
         """See `BodyModel.shaped`."""
-        slots = int((self._table.weights[points] != 0).sum(1).max())
+        slots = int((self._table.weights[points] != 0).sum(1).max()) if len(points) else 1
         weights, joints = self._table.weights[points, :slots], self._table.joints[points, :slots]
         offsets, local = self._shaped(shape, points, slots)
         if not derivatives:

@@ -131,7 +131,7 @@ class ShapedPoints:
     local_by_shape: Float[torch.Tensor, "b n k 3 s"] | None = None
 
     def at_shape(self, shape: Float[torch.Tensor, "b s"]) -> ShapedPoints:
-        """To first order, the same points of a slightly different shape.
+        """To first order, the same points of slightly different shapes; one base may serve many.
 
         Raises:
             ValueError: the derivatives were not asked for.
@@ -144,6 +144,8 @@ class ShapedPoints:
             base_shape=shape,
             offsets=self.offsets + torch.einsum("bjcs,bs->bjc", self.offsets_by_shape, step),
             local=self.local + torch.einsum("bnkcs,bs->bnkc", self.local_by_shape, step),
+            offsets_by_shape=self.offsets_by_shape.expand(len(shape), -1, -1, -1),
+            local_by_shape=self.local_by_shape.expand(len(shape), -1, -1, -1, -1),
         )
 
 

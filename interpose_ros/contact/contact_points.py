@@ -1,0 +1,59 @@
+"""Points that stand for body parts: spread evenly over each part, few enough for many distances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+
+from interpose_ros.contact.body_model import BodyModel, mesh, neutral_body
+from interpose_ros.contact.regions import atoms_of
+
+POINTS_PER_ATOM = 32
+_POINTS_OF_ATOM = {"left hand": 64, "right hand": 64, "head": 48, "left foot": 40, "right foot": 40}
+
+
+@dataclass(frozen=True, eq=False)
+class PartPoints:
+    """Sample vertices of the parts in use.
+
+    Attributes:
+        vertices: of the mesh, all atoms after each other.
+        of_atom: where each atom's points stand in ``vertices``.
+    """
+
+    vertices: Int[torch.Tensor, "n"]
+    of_atom: dict[str, Int[torch.Tensor, "k"]]
+
+    def of_part(self, part: str, side: str | None) -> Int[torch.Tensor, "m"]:
+        """Places of a part's points."""
+        return torch.cat([self.of_atom[atom] for atom in atoms_of(part, side)])
+
+
+def part_points(model: BodyModel, atoms: Iterable[str], dense: bool = False) -> PartPoints:
+    """Points of atoms: by farthest-point sampling on the neutral body, or (dense) all vertices."""
+    regions = model.regions()
+    positions = mesh(model, neutral_body(model)).vertices[0]
+    chosen, of_atom, count = [], {}, 0
+    for atom in dict.fromkeys(atoms):
+        vertices = regions[atom]
+        if not dense:
+            vertices = vertices[_spread(positions[vertices], _POINTS_OF_ATOM.get(atom, POINTS_PER_ATOM))]
+        of_atom[atom] = torch.arange(count, count + len(vertices))
+        chosen.append(vertices)
+        count += len(vertices)
+    return PartPoints(torch.cat(chosen) if chosen else torch.zeros(0, dtype=torch.long), of_atom)
+
+
+def _spread(points: Float[torch.Tensor, "n 3"], count: int) -> Int[torch.Tensor, "k"]:
+    """Farthest-point sampling, beginning with the point farthest from the middle."""
+    if len(points) <= count:
+        return torch.arange(len(points))
+    chosen = [int((points - points.mean(0)).norm(dim=1).argmax())]
+    distance = (points - points[chosen[0]]).norm(dim=1)
+    while len(chosen) < count:
+        chosen.append(int(distance.argmax()))
+        distance = torch.minimum(distance, (points - points[chosen[-1]]).norm(dim=1))
+    return torch.tensor(chosen)
