@@ -82,6 +82,22 @@ def test_reduced_images_keep_their_pixels(extractor, matcher):
     np.testing.assert_allclose(shift[close].mean(axis=0), 0.0, atol=0.75)
 
 
+@pytest.mark.parametrize("size", [(320, 240), (500, 333), (650, 490)])
+def test_sides_of_any_length_keep_their_accuracy(extractor, matcher, size):
+    whole = textured_image(700, 560)
+    width, height = size
+    image_a, image_b = whole[:height, :width], whole[20 : 20 + height, 30 : 30 + width]
+    features_a, features_b = extractor.extract(image_a), extractor.extract(image_b)
+    assert np.all(features_a.keypoints <= [width - 1, height - 1])
+    indices = matcher.match(features_a, features_b).indices
+    shift = features_a.keypoints[indices[:, 0]] - features_b.keypoints[indices[:, 1]]
+    close = np.linalg.norm(shift - [30, 20], axis=1) < 3.0
+    assert np.mean(close) > 0.75
+    # XFeat finds keypoints on whole pixels, ALIKED between them.
+    assert np.median(np.linalg.norm(shift[close] - [30, 20], axis=1)) < 1.5
+    np.testing.assert_allclose(shift[close].mean(axis=0), [30, 20], atol=0.75)
+
+
 def test_descriptors_are_unit_vectors_within_the_image(extractor):
     features = extractor.extract(textured_image())
     assert 100 < len(features) <= 512
