@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from interpose_ros.contact.answer import ContactAnswer
+
 PERSON_COLOURS_BGR = ((196, 140, 60), (70, 110, 220))
 
 
@@ -80,3 +82,36 @@ def two_views(
         )
         views.append(image)
     return np.hstack(views)
+
+
+def before_and_after(
+    answer: ContactAnswer, intrinsics: Sequence[float] | None, image_bgr: UInt8[np.ndarray, "h w 3"] | None
+) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
+    """Pictures of an answer by name: two views before over two views after; over the photo, where there is one.
+
+    Args:
+        answer: with a refinement.
+        intrinsics: fx, fy, cx, cy of the photo.
+        image_bgr: the photo.
+    """
+    from interpose_ros.contact.body_model import mesh
+
+    assert answer.refinement is not None
+    pictures = {}
+    rows = []
+    for name, bodies in (("before", [p.body for p in answer.people]), ("after", answer.refinement.bodies)):
+        meshes = [
+            (mesh(person.model, body).vertices[0].numpy(), person.model.faces.numpy())
+            for person, body in zip(answer.people, bodies, strict=True)
+        ]
+        row = two_views(meshes)
+        cv2.putText(row, name, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (0, 0, 0), 1, cv2.LINE_AA)
+        rows.append(row)
+        if image_bgr is not None and intrinsics is not None:
+            photo = image_bgr.copy()
+            for (vertices, faces), colour in zip(meshes, PERSON_COLOURS_BGR, strict=False):
+                colours = np.broadcast_to(np.asarray(colour, dtype=np.float64), (len(faces), 3))
+                draw_mesh(photo, vertices, faces, colours, intrinsics[0], (intrinsics[2], intrinsics[3]))
+            pictures[f"photo_{name}"] = photo
+    pictures["before_and_after"] = np.vstack(rows)
+    return pictures

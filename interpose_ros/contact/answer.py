@@ -1,0 +1,198 @@
+"""From a request to an answer: the one place where bodies, constraints and refinement meet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from pydantic import ValidationError
+
+from interpose_ros.contact.anny_body import AnnyBody
+from interpose_ros.contact.body_model import BodyModel
+from interpose_ros.contact.constraints import ContactConstraints, whole_bodies
+from interpose_ros.contact.language_model import LanguageModelConfig, LanguageModelError, ask
+from interpose_ros.contact.refine import EstimatedPerson, Refinement, refine
+from interpose_ros.contact.request import RefineRequest, UnknownBodyModel, estimated_person
+from interpose_ros.contact.rig import rotation_log
+
+
+class ContactCode(str, Enum):
+    """How a request ended."""
+
+    SUCCESS = "success"
+    DEADLINE = "deadline"
+    INVALID_REQUEST = "invalid_request"
+    UNKNOWN_MODEL = "unknown_model"
+    MODEL_MISSING = "model_missing"
+    NO_CONSTRAINTS = "no_constraints"
+    LANGUAGE_MODEL = "language_model"
+
+
+@dataclass(frozen=True, eq=False)
+class ContactAnswer:
+    """What a caller gets.
+
+    Attributes:
+        code: SUCCESS, or DEADLINE with the best so far; otherwise there is no refinement.
+        text: a sentence.
+        people: as they were understood (fitted to joints, where joints were given).
+        refinement: None where there is none.
+        seconds: by stage.
+    """
+
+    code: ContactCode
+    text: str
+    people: list[EstimatedPerson] = field(default_factory=list)
+    refinement: Refinement | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class ContactRefiner:
+    """Answers requests; holds the body models."""
+
+    def __init__(self, models: dict[str, BodyModel], language_model: LanguageModelConfig, heuristic: bool) -> None:
+        """Take what is configured.
+
+        Args:
+            models: by name.
+            language_model: asked where a request names no contacts; off without an endpoint.
+            heuristic: with nothing known about two people, draw whole bodies together, flagged as such.
+        """
+        self.models = models
+        self.language_model = language_model
+        self.heuristic = heuristic
+
+    @classmethod
+    def with_anny(cls, language_model: LanguageModelConfig, heuristic: bool) -> ContactRefiner:
+        """With the default body model.
+
+        Raises:
+            BodyModelMissing: it has not been prepared.
+        """
+        model = AnnyBody.load()
+        model.regions()
+        return cls({model.name: model}, language_model, heuristic)
+
+    def answer(
+        self,
+        request: RefineRequest,
+        image_bgr: UInt8[np.ndarray, "h w 3"] | None = None,
+        deadline: float | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> ContactAnswer:
+        """Answer a request; bad ones get a code, never an exception.
+
+        Args:
+            request: checked in form.
+            image_bgr: for the language model.
+            deadline: on `time.monotonic`; None for no hurry.
+            cancelled: asked now and then.
+        """
+        began = time.monotonic()
+
+        def out_of_time() -> bool:
+            return cancelled() or (deadline is not None and time.monotonic() > deadline)
+
+        try:
+            constraints = request.constraints()
+            people = [estimated_person(body, self.models, k) for k, body in enumerate(request.bodies)]
+            if request.intrinsics is None and any(person.keypoints for person in people):
+                raise ValueError("key points are given, but no camera intrinsics")
+        except UnknownBodyModel as error:
+            return ContactAnswer(ContactCode.UNKNOWN_MODEL, str(error))
+        except ValueError as error:
+            return ContactAnswer(ContactCode.INVALID_REQUEST, str(error))
+        read = time.monotonic()
+        note = ""
+        if constraints.empty:
+            found = self._find(len(people), image_bgr, deadline)
+            if isinstance(found, ContactAnswer):
+                return found
+            constraints, note = found
+        known = time.monotonic()
+        refinement = refine(
+            people,
+            constraints,
+            request.refinement,
+            tuple(request.intrinsics) if request.intrinsics else None,  # type: ignore[arg-type]
+            request.floor_plane(),
+            out_of_time,
+        )
+        seconds = {"bodies": read - began, "constraints": known - read, **refinement.seconds}
+        if not refinement.complete:
+            text = f"time was up; these are the best bodies so far{note}"
+            return ContactAnswer(ContactCode.DEADLINE, text, people, refinement, seconds)
+        text = f"{len(refinement.contacts)} contacts ({constraints.origin.value}){note}"
+        return ContactAnswer(ContactCode.SUCCESS, text, people, refinement, seconds)
+
+    def _find(
+        self, people: int, image_bgr: np.ndarray | None, deadline: float | None
+    ) -> tuple[ContactConstraints, str] | ContactAnswer:
+        """Constraints where the request has none, and what to say about them."""
+        note = ""
+        if self.language_model.base_url and image_bgr is not None:
+            config = self.language_model
+            if deadline is not None:
+                left = max(0.6 * (deadline - time.monotonic()), 0.1)
+                config = config.model_copy(update={"timeout": min(config.timeout, left)})
+            try:
+                answers = ask(image_bgr, people, config)
+            except LanguageModelError as error:
+                if not (self.heuristic and people == 2):
+                    return ContactAnswer(ContactCode.LANGUAGE_MODEL, str(error))
+                note = f"; the language model was of no help: {error}"
+            else:
+                if not answers.constraints.empty:
+                    return answers.constraints, f"; {answers.dropped} unknown parts dropped"
+                note = "; the language model sees no contact"
+        if self.heuristic and people == 2:
+            return whole_bodies(), note
+        text = "no contacts are given, and nobody is configured to find some"
+        return ContactAnswer(ContactCode.NO_CONSTRAINTS, note.removeprefix("; ") or text)
+
+
+def answer_as_dict(answer: ContactAnswer) -> dict[str, Any]:
+    """The answer as JSON."""
+    result: dict[str, Any] = {"code": answer.code.value, "text": answer.text, "seconds": answer.seconds}
+    refinement = answer.refinement
+    if refinement is None:
+        return result
+    result["constraints_from"] = refinement.constraints.origin.value
+    result["bodies"] = []
+    for person, body in zip(answer.people, refinement.bodies, strict=True):
+        vectors = rotation_log(body.rotations)[0]
+        names, space = person.model.skeleton.names, person.model.shape_space
+        result["bodies"].append(
+            {
+                "model": person.model.name,
+                "translation": body.translation[0].tolist(),
+                "rotations": {name: vector.tolist() for name, vector in zip(names, vectors, strict=True)},
+                "shape": dict(zip(space.names, body.shape[0].tolist(), strict=True)),
+            }
+        )
+    result["contacts"] = [
+        {
+            **{
+                key: {"body": end.body, "part": end.part, "side": end.side}
+                for key, end in (("first", c.contact.first), ("second", c.contact.second))
+            },
+            "weight": c.weight,
+            "distance_before_m": c.before,
+            "distance_after_m": c.after,
+        }
+        for c in refinement.contacts
+    ]
+    result["losses"] = {"before": refinement.losses_before, "after": refinement.losses_after}
+    return result
+
+
+def first_error(error: ValidationError) -> str:
+    """What is wrong with a request's form, and where, in one line."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else str(first["msg"])
