@@ -40,6 +40,10 @@ class LocalFeatures:
         """Memory that the arrays take, in bytes."""
         return self.keypoints.nbytes + self.descriptors.nbytes
 
+    def without_descriptors(self) -> LocalFeatures:
+        """The keypoints alone, which take a tenth of the memory."""
+        return LocalFeatures(self.keypoints, np.zeros((len(self), 0), np.float32), self.width, self.height)
+
 
 @runtime_checkable
 class FeatureExtractor(Protocol):

@@ -23,7 +23,7 @@ class VerifiedPair:
     """Two views with their matches and the pose that these support.
 
     Attributes:
-        features_a, features_b: local features of both views.
+        features_a, features_b: local features of both views, without descriptors.
         matches: putative matches.
         geometry: pose with inliers, or why there is none.
     """
@@ -124,9 +124,10 @@ class MatchStore:
             view_b.camera,
             self._config.two_view,
         )
-        found = VerifiedPair(features_a, features_b, matches, geometry)
-        # Features are counted once, by their own cache.
-        self._pairs.put(key, found, matches.indices.nbytes + matches.scores.nbytes + len(matches) + 1000)
+        # A pair outlives its features' place in the cache, and would keep their descriptors alive.
+        found = VerifiedPair(features_a.without_descriptors(), features_b.without_descriptors(), matches, geometry)
+        size = sum(array.nbytes for array in (matches.indices, matches.scores, found.features_a, found.features_b))
+        self._pairs.put(key, found, size + len(matches) + 1000)
         return found
 
     def clear(self) -> None:

@@ -99,3 +99,10 @@ def test_without_memory_the_store_still_answers():
     store = MatchStore(KnownKeypoints(), InOrder(), config)
     assert store.pair(view(1), view(2)).inlier_count == store.pair(view(1), view(2)).inlier_count > 180
     assert (store.extracted, store.matched) == (4, 2)
+
+
+def test_pairs_do_not_keep_descriptors_alive(store):
+    found = store.pair(view(1), view(2))
+    assert found.features_a.descriptors.size == found.features_b.descriptors.size == 0
+    np.testing.assert_array_equal(found.features_a.keypoints, SCENE.pixels_a)
+    np.testing.assert_array_equal(found.inlier_pixels()[1], SCENE.pixels_b[found.geometry.inliers])
