@@ -55,6 +55,10 @@ class Camera:
             )
         if not np.allclose(K[2], [0, 0, 1]):
             raise ValueError(f"the last row of K must be 0 0 1, not {K[2].tolist()}")
+        if K[0, 1] != 0 and self.has_distortion:
+            raise ValueError(
+                f"K has a skew of {K[0, 1]:g} beside lens distortion, which lens models do not have; set it to 0"
+            )
         if self.width <= 0 or self.height <= 0:
             raise ValueError(f"image size must be positive, not {self.width}x{self.height}")
         if not np.all(np.isfinite(self.distortion)):

@@ -44,7 +44,12 @@ def test_a_mirrored_scene_is_never_answered_with_a_mirror():
 
 @pytest.mark.parametrize(
     ("points", "weights"),
-    [(np.eye(3)[:2], None), (np.ones((5, 3)), None), (np.eye(3), np.array([1.0, 1.0, 0.0]))],
+    [
+        (np.eye(3)[:2], None),
+        (np.ones((5, 3)), None),
+        (np.eye(3), np.array([1.0, 1.0, 0.0])),
+        (np.outer(np.arange(6.0), [1.0, -2.0, 0.5]) + 3.0, None),
+    ],
 )
 def test_too_little_is_an_error(points, weights):
     with pytest.raises(ValueError, match="similarity alignment needs"):
