@@ -117,7 +117,13 @@ def test_coefficients_choose_the_model():
         ((np.diag([400.0, 400, 2]), 640, 480), "last row"),
         ((K, 0, 480), "image size"),
         (
-            (K + [[0, 2, 0], [0, 0, 0], [0, 0, 0]], 640, 480, (0.1, 0.0, 0.0, 0.0), DistortionModel.PLUMB_BOB),
+            (
+                K + np.array([[0, 2, 0], [0, 0, 0], [0, 0, 0]]),
+                640,
+                480,
+                (0.1, 0.0, 0.0, 0.0),
+                DistortionModel.PLUMB_BOB,
+            ),
             "skew of 2",
         ),
         ((K, 640, 480, (0.1, 0.2), DistortionModel.PLUMB_BOB), "4 or 5 coefficients, not 2"),
