@@ -116,6 +116,28 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+def standing(model: BodyModel, x: float, z: float, turn: float = 0.0) -> BodyParameters:
+    """An average person, upright, at (x, z) metres before a camera at the height of the hips.
+
+    Turned by 0 degrees it faces the camera, by 90 the camera's right.
+    """
+    body = neutral_body(model)
+    about_down = torch.tensor([0.0, -math.radians(turn), 0.0], dtype=torch.float64)
+    body.rotations[0, 0] = rotation_exp(about_down) @ _R_CAMERA_MODEL
+    body.translation[0] = torch.tensor([x, 0.0, z], dtype=torch.float64)
+    return body
+
+
+def face_to_face(
+    model: BodyModel, gap: float = 1.0, depth: float = 4.0, second_deeper: float = 0.0
+) -> list[BodyParameters]:
+    """Two people in profile who face each other, ``gap`` metres apart."""
+    return [
+        standing(model, -gap / 2, depth, turn=90.0),
+        standing(model, gap / 2, depth + second_deeper, turn=-90.0),
+    ]
+
+
 @dataclass(frozen=True, eq=False)
 class ContactScene:
     """One scene.

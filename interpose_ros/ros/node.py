@@ -22,6 +22,7 @@ from interpose_ros.config import InterposeConfig
 from interpose_ros.msg import RelativePose
 from interpose_ros.odometry import BaseMotion, NoScale
 from interpose_ros.pipeline import InterposePipeline
+from interpose_ros.ros.contact_service import ContactService
 from interpose_ros.ros.diagnostics import node_status, tf_status
 from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyframe_choice_from
 from interpose_ros.ros.node_config import NodeConfig
@@ -63,6 +64,7 @@ class InterposeNode(LifecycleNode):
         self.create_service(GetRelativePose, "~/get_relative_pose", self._on_get_relative_pose)
         self.create_service(ListKeyframes, "~/list_keyframes", self._on_list_keyframes)
         self.create_service(Trigger, "~/reset", self._on_reset)
+        self._contact = ContactService(self)
         self.create_timer(DIAGNOSTICS_PERIOD, self._send_diagnostics, clock=self._steady)
         threshold = JumpThreshold(min_forward=None, min_backward=JUMP_BACK, on_clock_change=False)
         self._jump_handle = self.get_clock().create_jump_callback(threshold, post_callback=self._on_jump_back)
@@ -78,6 +80,7 @@ class InterposeNode(LifecycleNode):
         except (ValueError, FileNotFoundError, RuntimeError) as error:
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
+        self._contact.configure(self._config.contact)
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -108,11 +111,13 @@ class InterposeNode(LifecycleNode):
             self.create_timer(CHECK_PERIOD, self._check, clock=self._steady),
             self.create_timer(self._config.tf_period, self.edges_changed, clock=self._steady),
         ]
+        self._contact.set_active(True)
         self.get_logger().info("active")
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, and give up what is under way."""
+        self._contact.set_active(False)
         self._end_session()
         return super().on_deactivate(state)
 
@@ -123,6 +128,7 @@ class InterposeNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let everything go."""
+        self._contact.set_active(False)
         self._end_session()
         self._pipeline = None
         return super().on_shutdown(state)

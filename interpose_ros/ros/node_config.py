@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from interpose_ros.ros.contact_config import NodeContactConfig
 from interpose_ros.ros.odometry_config import NodeOdometryConfig
 from interpose_ros.ros.pair_list import parse_pair
 
@@ -85,6 +86,7 @@ class NodeConfig(BaseModel):
     )
 
     odometry: NodeOdometryConfig = NodeOdometryConfig()
+    contact: NodeContactConfig = NodeContactConfig()
 
     @field_validator("pair_list")
     @classmethod

@@ -9,9 +9,9 @@ import pytest
 from interpose_ros.cli import main
 from interpose_ros.contact.body_model import COCO_KEYPOINTS, landmarks
 from interpose_ros.contact.rig import rotation_log
+from interpose_ros.contact.synthetic import face_to_face
 
 from . import chat_server as servers
-from .people import facing_each_other
 
 HANDS = {"first": {"body": 0, "part": "hand", "side": "right"}, "second": {"body": 1, "part": "hand"}}
 
@@ -28,7 +28,7 @@ def body_request(model, body):
 @pytest.fixture
 def request_file(anny, tmp_path):
     def write(**changes):
-        bodies = [body_request(anny, body) for body in facing_each_other(anny)]
+        bodies = [body_request(anny, body) for body in face_to_face(anny)]
         path = tmp_path / "request.json"
         path.write_text(json.dumps({"bodies": bodies, "contacts": [HANDS], **changes}))
         return path
@@ -58,7 +58,7 @@ def test_a_request_file_gives_an_answer_and_pictures(request_file, tmp_path, cap
 
 def test_joints_alone_make_a_request(anny, request_file, capsys):
     bodies = []
-    for body in facing_each_other(anny):
+    for body in face_to_face(anny):
         positions = landmarks(anny, body, COCO_KEYPOINTS)[0].tolist()
         bodies.append({"joints": {n: {"position": p} for n, p in zip(COCO_KEYPOINTS, positions, strict=True)}})
     assert main(["refine", str(request_file(bodies=bodies))]) == 0

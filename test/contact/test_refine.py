@@ -25,9 +25,7 @@ from interpose_ros.contact.metrics import (
 )
 from interpose_ros.contact.refine import EstimatedPerson, Keypoints, refine
 from interpose_ros.contact.regions import GROUND
-from interpose_ros.contact.synthetic import INTRINSICS, make_scene, named_contacts
-
-from .people import facing_each_other, standing
+from interpose_ros.contact.synthetic import INTRINSICS, face_to_face, make_scene, named_contacts, standing
 
 CONFIG = RefinementConfig()
 
@@ -42,7 +40,7 @@ def touch(first, second):
 
 
 def test_a_handshake_closes_without_naming_hands_or_persons(anny):
-    bodies = facing_each_other(anny, gap=1.0, second_deeper=0.3)
+    bodies = face_to_face(anny, gap=1.0, second_deeper=0.3)
     result = refine(
         [EstimatedPerson(anny, body) for body in bodies],
         constraints(touch((0, "hand"), (1, "hand")), order_open=True),
@@ -60,7 +58,7 @@ def test_a_handshake_closes_without_naming_hands_or_persons(anny):
 
 
 def test_named_sides_are_kept(anny):
-    bodies = facing_each_other(anny)
+    bodies = face_to_face(anny)
     result = refine(
         [EstimatedPerson(anny, body) for body in bodies],
         constraints(touch((0, "hand", "left"), (1, "shoulder", "left"))),
@@ -91,7 +89,7 @@ def test_one_person_touches_itself_and_the_floor(anny):
 
 
 def test_held_orientation_stays(anny):
-    bodies = facing_each_other(anny)
+    bodies = face_to_face(anny)
     result = refine(
         [EstimatedPerson(anny, body) for body in bodies],
         constraints(touch((0, "hand"), (1, "hand"))),
@@ -102,7 +100,7 @@ def test_held_orientation_stays(anny):
 
 
 def test_a_deadline_gives_the_best_so_far(anny):
-    bodies = facing_each_other(anny)
+    bodies = face_to_face(anny)
     asked = []
 
     def out_of_time():
@@ -120,7 +118,7 @@ def test_a_deadline_gives_the_best_so_far(anny):
 
 
 def test_without_contacts_nothing_moves(anny):
-    bodies = facing_each_other(anny)
+    bodies = face_to_face(anny)
     result = refine(
         [EstimatedPerson(anny, body) for body in bodies], ContactConstraints((), ConstraintOrigin.REQUEST), CONFIG
     )
@@ -129,7 +127,7 @@ def test_without_contacts_nothing_moves(anny):
 
 
 def test_the_heuristic_is_flagged_and_brings_bodies_together(anny):
-    bodies = facing_each_other(anny, gap=1.4, second_deeper=0.3)
+    bodies = face_to_face(anny, gap=1.4, second_deeper=0.3)
     result = refine([EstimatedPerson(anny, body) for body in bodies], whole_bodies(), CONFIG)
     assert result.constraints.origin is ConstraintOrigin.HEURISTIC
     assert result.contacts[0].after < result.contacts[0].before - 0.1
@@ -190,7 +188,7 @@ def test_bodies_come_from_joints_alone(anny, name):
 
 
 def test_joints_alone_lead_to_contact(anny):
-    bodies = facing_each_other(anny, gap=0.9)
+    bodies = face_to_face(anny, gap=0.9)
     rng = np.random.default_rng(1)
     people = [
         EstimatedPerson(anny, fit_joints(anny, named_joints(anny, body, COCO_KEYPOINTS, 0.01, rng)).body)

@@ -11,8 +11,7 @@ from interpose_ros.contact.penetration import PenetrationTerm
 from interpose_ros.contact.regions import ATOMS, GROUND
 from interpose_ros.contact.rig import BodyParameters, rotation_exp
 from interpose_ros.contact.scene import NormalEquations, Person, Scene
-
-from .people import facing_each_other
+from interpose_ros.contact.synthetic import face_to_face
 
 LANDMARKS = ("nose", "left_wrist", "right_ankle")
 ANYWHERE = ContactSample(
@@ -60,7 +59,7 @@ def terms():
 
 @pytest.mark.parametrize("name", terms())
 def test_gradients_equal_finite_differences(anny, name):
-    bodies = facing_each_other(anny)
+    bodies = face_to_face(anny)
     term = terms()[name](bodies)
     people = [Person(anny, part_points(anny, ATOMS), LANDMARKS) for _ in bodies]
     here = [disturbed(body, seed) for seed, body in enumerate(bodies)]
@@ -79,7 +78,7 @@ def test_gradients_equal_finite_differences(anny, name):
 
 
 def test_penetration_pushes_bodies_apart(anny):
-    bodies = facing_each_other(anny, gap=0.2)
+    bodies = face_to_face(anny, gap=0.2)
     people = [Person(anny, part_points(anny, ()), ()) for _ in bodies]
     scene = Scene(people, bodies, with_hull=True)
     term = PenetrationTerm()
@@ -91,12 +90,12 @@ def test_penetration_pushes_bodies_apart(anny):
         step[:, part.start] = -0.02 * torch.sign(normal.gradient[:, part.start])
     assert float(step[0, scene.slices[0].start]) < 0 < float(step[0, scene.slices[1].start])
     assert float(term.value(scene, scene.state(scene.moved(bodies, step)))) < 0.8 * loss
-    apart = facing_each_other(anny, gap=2.0)
+    apart = face_to_face(anny, gap=2.0)
     assert float(term.value(scene, scene.state(apart))) == 0.0
 
 
 def test_a_batch_of_starts_is_a_list_of_single_ones(anny):
-    bodies = facing_each_other(anny)
+    bodies = face_to_face(anny)
     people = [Person(anny, part_points(anny, ATOMS), LANDMARKS) for _ in bodies]
     scene = Scene(people, bodies, with_hull=False)
     both = [disturbed(body, seed) for seed, body in enumerate(bodies)]

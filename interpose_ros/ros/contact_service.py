@@ -1,0 +1,120 @@
+"""``~/refine_contact_pose``: bodies that touch. On a node, an executor and a thread of its own, so that neither the pose
+pipeline nor the main node's callbacks wait for it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+
+from pydantic import ValidationError
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from interpose_ros.contact.anny_file import BodyModelMissing
+from interpose_ros.contact.answer import ContactAnswer, ContactCode, ContactRefiner, first_error
+from interpose_ros.ros.contact_config import NodeContactConfig
+from interpose_ros.ros.contact_messages import image_of_request, request_from_message, response_message
+from interpose_ros.ros.contact_output import body_markers, body_transform
+from interpose_ros.srv import RefineContactPose
+
+Response = RefineContactPose.Response
+
+
+class ContactService:
+    """Offers the service beside a node, from the moment that it is made; answers NOT_ACTIVE until it is activated."""
+
+    def __init__(self, beside: Node) -> None:
+        """Start the helper node ``<name>_contact``."""
+        self._log = beside.get_logger()
+        self._config = NodeContactConfig()
+        self._refiner: ContactRefiner | None = None
+        self._missing = ""
+        self._active = False
+        name = beside.get_fully_qualified_name()
+        self._node = Node(
+            f"{beside.get_name()}_contact",
+            namespace=beside.get_namespace(),
+            context=beside.context,
+            use_global_arguments=False,
+            start_parameter_services=False,
+            enable_rosout=False,
+        )
+        self._tf = self._node.create_publisher(TFMessage, "/tf", QoSProfile(depth=10))
+        self._markers = self._node.create_publisher(MarkerArray, f"{name}/contact_markers", QoSProfile(depth=1))
+        self._node.create_service(RefineContactPose, f"{name}/refine_contact_pose", self._on_request)
+        self._executor = SingleThreadedExecutor(context=beside.context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._spin, name="contact", daemon=True)
+        self._thread.start()
+
+    def configure(self, config: NodeContactConfig) -> None:
+        """Load the body model. Where it has not been prepared, requests are told so; the node goes on without it."""
+        self._config = config
+        self._refiner, self._missing = None, ""
+        if not config.use:
+            self._missing = "contact.use is false: set it to true"
+            return
+        try:
+            self._refiner = ContactRefiner.with_anny(config.language_model, config.heuristic)
+        except (BodyModelMissing, ValueError) as error:
+            self._missing = str(error)
+            self._log.info(f"~/refine_contact_pose has no body model: {error}")
+            return
+        if config.language_model.base_url:
+            self._log.warning(f"images of ~/refine_contact_pose are sent to {config.language_model.base_url}")
+
+    def set_active(self, active: bool) -> None:
+        """Answer requests, or refuse them; one under way ends early."""
+        self._active = active
+
+    def _spin(self) -> None:
+        # The context may end at any moment of spinning.
+        with contextlib.suppress(ExternalShutdownException, RuntimeError):
+            self._executor.spin()
+
+    def _on_request(
+        self, request: RefineContactPose.Request, _response: RefineContactPose.Response
+    ) -> RefineContactPose.Response:
+        began = time.monotonic()
+        if not self._active:
+            return Response(code=Response.CODE_NOT_ACTIVE, message="the node is not active: activate it")
+        if self._refiner is None:
+            return Response(code=Response.CODE_MODEL_MISSING, message=self._missing)
+        try:
+            answer = self._answer(self._refiner, request, began)
+            response = response_message(answer, request, time.monotonic() - began)
+            self._show(answer, request)
+        except Exception as error:  # a bad request must not end the thread
+            self._log.error(f"refine_contact_pose failed: {type(error).__name__}: {error}")
+            text = f"{type(error).__name__} inside the node; its log has the details"
+            return Response(code=Response.CODE_INTERNAL, message=text)
+        return response
+
+    def _answer(self, refiner: ContactRefiner, request: RefineContactPose.Request, began: float) -> ContactAnswer:
+        try:
+            asked = request_from_message(request)
+            image = image_of_request(request)
+        except ValidationError as error:
+            return ContactAnswer(ContactCode.INVALID_REQUEST, first_error(error))
+        except ValueError as error:
+            return ContactAnswer(ContactCode.INVALID_REQUEST, str(error))
+        deadline = began + (request.deadline or self._config.deadline)
+        return refiner.answer(asked, image, deadline, lambda: not self._active)
+
+    def _show(self, answer: ContactAnswer, request: RefineContactPose.Request) -> None:
+        if answer.refinement is None:
+            return
+        people, bodies = answer.people, answer.refinement.bodies
+        if self._config.publish_tf:
+            names = [given.id or str(number) for number, given in enumerate(request.bodies)]
+            transforms = [
+                body_transform(person, body, name, request.header)
+                for person, body, name in zip(people, bodies, names, strict=True)
+            ]
+            self._tf.publish(TFMessage(transforms=transforms))
+        if self._config.publish_markers and self._markers.get_subscription_count() > 0:
+            self._markers.publish(body_markers(people, bodies, request.header))
