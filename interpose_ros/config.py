@@ -172,6 +172,9 @@ class Dust3rConfig(_Section):
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Of encoder and decoders; the heads stay in float32."
     )
+    compile: bool = Field(
+        False, description="Run the network through torch.compile; the first call and every new image size take longer."
+    )
     image_side: Literal["weights", "224", "512"] = Field(
         "weights", description="Image size that the network is shown: the one its weights were trained for, or another."
     )

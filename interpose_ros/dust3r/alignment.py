@@ -19,6 +19,7 @@ from interpose_ros.dust3r.initial_poses import (
     canonical_units,
     chain,
     connected_views,
+    loop_errors,
     pairwise_similarities,
     symmetric_strength,
 )
@@ -155,7 +156,11 @@ def _solve(batch: AlignmentBatch, config: Dust3rAlignmentConfig) -> _Solved:
     edges = batch.edges.cpu().numpy()
     similarities = pairwise_similarities(batch)
     units = canonical_units(batch)
-    trees = [candidate_trees(symmetric_strength(score, edges, n)) for score in batch.edge_score.cpu().numpy()]
+    loops = loop_errors(similarities, batch.edges, n).cpu().numpy()
+    trees = [
+        candidate_trees(symmetric_strength(score, edges, n), loop)
+        for score, loop in zip(batch.edge_score.cpu().numpy(), loops, strict=True)
+    ]
     best: AlignmentState | None = None
     best_loss = torch.empty(0)
     for attempt in range(max(len(t) for t in trees)):

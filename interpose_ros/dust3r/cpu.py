@@ -23,6 +23,7 @@ class PackedLinear(nn.Module):
     def __init__(self, linear: nn.Linear, activation: str) -> None:
         super().__init__()
         self._activation = activation
+        self.in_features = linear.in_features
         weight = linear.weight.detach()
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, _TYPICAL_ROWS)
         self._bias = linear.bias.detach()

@@ -15,6 +15,10 @@ Tree = list[tuple[int, int]]
 """(parent, child) pairs in an order in which every parent is placed before its children; the root is view 0."""
 
 
+_LEAST_LOOP_ERROR = 1e-3
+"""Keeps a perfect link from looking like none."""
+
+
 def connected_views(edge_score: np.ndarray, edges: np.ndarray, n: int) -> np.ndarray:
     """Which of the ``n`` views are linked to view 0 by edges with both orders usable: ``(n,)`` bool."""
     strength = symmetric_strength(edge_score, edges, n)
@@ -29,16 +33,15 @@ def symmetric_strength(edge_score: np.ndarray, edges: np.ndarray, n: int) -> np.
     return np.minimum(directed, directed.T)
 
 
-def candidate_trees(strength: np.ndarray) -> list[Tree]:
-    """The maximum spanning tree, and around each view the tree of fewest steps.
+def candidate_trees(strength: np.ndarray, loop_error: np.ndarray) -> list[Tree]:
+    """The maximum spanning tree, that of the links that close loops best, and around each view that of fewest steps.
 
-    A wrong edge with high confidence is in the spanning tree for certain, but not in all of these.
+    A wrong edge with high confidence is in the first for certain, but not in all of these.
     """
     n = len(strength)
     with np.errstate(divide="ignore"):
-        cost = np.where(strength > 0, 1.0 / strength, 0.0)
-    spanning = minimum_spanning_tree(csr_matrix(cost)).toarray() > 0
-    trees = [_rooted(spanning | spanning.T)]
+        costs = 1.0 / strength, loop_error + _LEAST_LOOP_ERROR
+    trees = [_spanning(np.where(strength > 0, cost, 0.0)) for cost in costs]
     for centre in range(n):
         trees.append(_rooted(_fewest_steps(strength, centre)))
     unique: list[Tree] = []
@@ -46,6 +49,32 @@ def candidate_trees(strength: np.ndarray) -> list[Tree]:
         if tree not in unique:
             unique.append(tree)
     return unique
+
+
+def loop_errors(similarities: Similarity, edges: Tensor, n: int) -> Tensor:
+    """How well the link of two views agrees with a detour over a third one, ``(s, n, n)`` radians, over the best third.
+
+    A right link agrees with some detour. A wrong one agrees with none, unless two are wrong in the same way. Without a
+    third view all are zero.
+    """
+    if n < 3:
+        return torch.zeros(len(similarities.R), n, n).to(similarities.R)
+    R = torch.eye(3).to(similarities.R).repeat(len(similarities.R), n, n, 1, 1)
+    R[:, edges[:, 0], edges[:, 1]] = similarities.R
+    # Index order: scene, i, k, j. The detour from j over k to i, against the straight way.
+    detour = R[:, :, :, None] @ R[:, None]
+    cosine = 0.5 * ((detour * R[:, :, None]).sum((-1, -2)) - 1.0)
+    angle = torch.arccos(cosine.clamp(-1.0, 1.0))
+    index = torch.arange(n, device=R.device)
+    is_end = (index[None, :, None] == index[:, None, None]) | (index[None, :, None] == index[None, None, :])
+    best = torch.where(is_end, torch.inf, angle).amin(dim=2)
+    return 0.5 * (best + best.transpose(-1, -2))
+
+
+def _spanning(cost: np.ndarray) -> Tree:
+    """The tree of least cost; zero means no link."""
+    linked = minimum_spanning_tree(csr_matrix(cost)).toarray() > 0
+    return _rooted(linked | linked.T)
 
 
 def _fewest_steps(strength: np.ndarray, centre: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from interpose_ros.config import Dust3rConfig
 from interpose_ros.dust3r.alignment import AlignedSubset, align_subsets
 from interpose_ros.dust3r.checkpoint import load_network
+from interpose_ros.dust3r.compilation import compile_blocks
 from interpose_ros.dust3r.cpu import pack_for_cpu
 from interpose_ros.dust3r.inference import Pair, PairPredictions, complete_pairs, predict_pairs
 from interpose_ros.dust3r.network import Dust3rNetwork
@@ -43,6 +44,13 @@ class SetEstimate:
     decoded: int
 
 
+def evenly_spread(count: int, most: int) -> list[int]:
+    """At most so many of the numbers 0 to ``count - 1``, evenly spread, without the ends where some are left out."""
+    if count <= most:
+        return list(range(count))
+    return [int(k) for k in np.rint(np.linspace(-1, count, most + 2)).astype(int)[1:-1]]
+
+
 class Dust3rEstimator:
     """DUSt3R as a black box from views to a pose. Scale is unknown; intrinsics of the views are trusted.
 
@@ -55,6 +63,8 @@ class Dust3rEstimator:
         """``config.weights``, ``device`` and ``dtype`` are only read by ``from_config``: the network is here already."""
         self._network = network
         self._config = config or Dust3rConfig()
+        chosen = self._config.image_side
+        self._image_side = network.config.image_side if chosen == "weights" else int(chosen)
 
     @classmethod
     def from_config(cls, config: Dust3rConfig) -> Dust3rEstimator:
@@ -65,15 +75,15 @@ class Dust3rEstimator:
             CheckpointError: the file does not hold a complete checkpoint of a supported network.
         """
         network = load_network(locate_weights(config.weights), config.device, getattr(torch, config.dtype))
-        return cls(pack_for_cpu(network), config)
+        return cls(compile_blocks(network) if config.compile else pack_for_cpu(network), config)
 
     def estimate(self, views: Sequence[View]) -> PoseEstimate | Refusal:
         """Pose of the last view with respect to the first. Of the views in between, ``max_frames`` are used, evenly."""
         if len(views) < 2:
             return Refusal(RefusalReason.BAD_INPUT, f"a relative pose needs at least two views, not {len(views)}")
-        between = min(len(views) - 2, self._config.max_frames)
-        chosen = np.rint(np.linspace(0, len(views) - 1, between + 2)).astype(int)
-        return self.estimate_subsets([views[k] for k in chosen], [range(len(chosen))]).estimates[0]
+        between = [views[1 + k] for k in evenly_spread(len(views) - 2, self._config.max_frames)]
+        chosen = [views[0], *between, views[-1]]
+        return self.estimate_subsets(chosen, [range(len(chosen))]).estimates[0]
 
     def estimate_subsets(
         self,
@@ -98,7 +108,7 @@ class Dust3rEstimator:
         if any(len(subset) < 2 or len(set(subset)) != len(subset) for subset in subsets):
             raise ValueError("every subset needs at least two different views")
         known = [True] * len(views) if calibrated is None else list(calibrated)
-        prepared = [prepare_view(view, self._network.config.image_side) for view in views]
+        prepared = [prepare_view(view, self._image_side) for view in views]
         pairs = [pair for subset in subsets for pair in complete_pairs(subset)]
         predictions = predict_pairs(self._network, prepared, pairs, self._config.inference, on_progress)
         return self._poses(predictions, [tuple(subset) for subset in subsets], known)
@@ -113,7 +123,7 @@ class Dust3rEstimator:
             results = align_subsets(predictions, [subsets[k] for k in larger], self._config.alignment, known)
             for k, result in zip(larger, results, strict=True):
                 aligned[k] = result
-                estimates[k] = self._from_alignment(result, predictions.views)
+                estimates[k] = self._from_alignment(result, predictions.views, known)
         for k, subset in enumerate(subsets):
             if len(subset) == 2:
                 estimates[k] = self._from_pair(predictions, (subset[0], subset[1]), known)
@@ -142,7 +152,9 @@ class Dust3rEstimator:
         }
         return self._estimate(T_b_a, baseline, rotation_error, direction_error, (), evidence)
 
-    def _from_alignment(self, result: AlignedSubset, views: Sequence[PreparedView]) -> PoseEstimate | Refusal:
+    def _from_alignment(
+        self, result: AlignedSubset, views: Sequence[PreparedView], known: Sequence[bool]
+    ) -> PoseEstimate | Refusal:
         T_b_a = result.pose(-1)
         linked = [position for position, view in enumerate(result.aligned) if view is not None]
         first = result.aligned[0]
@@ -170,6 +182,14 @@ class Dust3rEstimator:
             "direction_disagreement": result.edge_direction_error,
             "baseline_over_depth": baseline,
         }
+        focals = [
+            abs(float(np.log(aligned.focal / views[v].camera.focal_length)))
+            for v, aligned in zip(result.views, result.aligned, strict=True)
+            if aligned is not None and not known[v]
+        ]
+        if focals:
+            # Frames that nobody calibrated should look as if the keyframes' camera had taken them.
+            evidence["focal_deviation"] = max(focals)
         between = tuple(views[result.views[p]].view for p in linked if 0 < p < len(result.views) - 1)
         return self._estimate(
             T_b_a, baseline, result.edge_rotation_error, result.edge_direction_error, between, evidence

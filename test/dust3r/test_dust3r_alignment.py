@@ -8,9 +8,9 @@ import torch
 
 from interpose_ros.config import Dust3rAlignmentConfig
 from interpose_ros.dust3r.alignment import AlignedSubset, align_subsets
-from interpose_ros.dust3r.alignment_batch import gather
+from interpose_ros.dust3r.alignment_batch import edges_of, gather
 from interpose_ros.dust3r.inference import PairMaps, complete_pairs
-from interpose_ros.dust3r.initial_poses import candidate_trees, canonical_units
+from interpose_ros.dust3r.initial_poses import candidate_trees, canonical_units, loop_errors
 from interpose_ros.dust3r.joint_optimisation import optimise, state_from_poses
 from interpose_ros.dust3r.pair_pose import pair_pose
 from interpose_ros.dust3r.procrustes import Similarity, robust_similarity, weighted_similarity
@@ -203,12 +203,42 @@ def test_every_order_must_be_there() -> None:
 
 def test_candidate_trees_span_all_views_and_differ() -> None:
     strength = np.array([[0, 9, 1, 0], [9, 0, 8, 7], [1, 8, 0, 2], [0, 7, 2, 0]], dtype=float)
-    trees = candidate_trees(strength)
+    trees = candidate_trees(strength, np.zeros((4, 4)))
     assert set(trees[0]) == {(0, 1), (1, 2), (1, 3)}
     for tree in trees:
         assert {child for _, child in tree} == {1, 2, 3}
         assert (0, 3) not in tree
     assert len(trees) > 1
+
+
+def test_the_tree_of_closed_loops_avoids_links_that_contradict_the_others() -> None:
+    """Every view has a wrong link here, so no tree of direct links to one view is right."""
+    n, wrong = 6, {(0, 5), (1, 3), (2, 4)}
+    rng = np.random.default_rng(0)
+    R_world = [rotation_exp(v) for v in rng.normal(size=(n, 3))]
+    edges = edges_of(n)
+    R = []
+    for i, j in edges:
+        R_i_j = R_world[i].T @ R_world[j]
+        R.append(R_i_j @ rotation_exp(rng.normal(size=3)) if (min(i, j), max(i, j)) in wrong else R_i_j)
+    similarities = Similarity(torch.ones(1, len(edges)), torch.tensor(np.array(R))[None], torch.zeros(1, len(edges), 3))
+    loops = loop_errors(similarities, torch.tensor(edges), n)[0].numpy()
+    for i, j in edges:
+        if (min(i, j), max(i, j)) in wrong:
+            assert loops[i, j] > np.radians(10)
+        else:
+            assert loops[i, j] < 1e-6
+    # The wrong links are the strongest.
+    strength = np.where(loops > 0.1, 9.0, 1.0) * (1 - np.eye(n))
+    strongest, closing = candidate_trees(strength, loops)[:2]
+    assert {(min(link), max(link)) for link in strongest} & wrong
+    assert not {(min(link), max(link)) for link in closing} & wrong
+    assert {child for _, child in closing} == {1, 2, 3, 4, 5}
+
+
+def test_two_views_close_no_loop() -> None:
+    similarities = Similarity(torch.ones(2, 2), torch.eye(3).expand(2, 2, 3, 3), torch.zeros(2, 2, 3))
+    assert torch.equal(loop_errors(similarities, torch.tensor([[0, 1], [1, 0]]), 2), torch.zeros(2, 2, 2))
 
 
 def test_robust_similarity_ignores_a_third_of_outliers() -> None:

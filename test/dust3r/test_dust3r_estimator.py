@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from interpose_ros.config import Dust3rConfig
 from interpose_ros.dust3r.inference import PairPredictions, WorkDone
 from interpose_ros.dust3r.network import Dust3rNetwork
 from interpose_ros.dust3r.preprocess import PreparedView
@@ -17,7 +18,7 @@ from interpose_ros.dust3r.synthetic import (
     true_pose,
 )
 from interpose_ros.estimators import dust3r as module
-from interpose_ros.estimators.dust3r import Dust3rEstimator
+from interpose_ros.estimators.dust3r import Dust3rEstimator, evenly_spread
 from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.geometry.distances import direction_distance, rotation_distance
@@ -106,6 +107,60 @@ def test_a_network_that_knows_nothing_refuses(count: int) -> None:
     assert isinstance(result, Refusal)
     assert result.reason is RefusalReason.NO_OVERLAP
     assert "confidence of 3" in result.text
+
+
+def test_frames_without_calibration_tell_how_far_their_focal_length_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = room_views(np.random.default_rng(4), 4, np.radians(50), side=224)
+    estimator = with_known_pointmaps(monkeypatch, scene, Faults())
+    views = [as_view(view, k) for k, view in enumerate(scene)]
+    # The frames' camera info claims a focal length a fifth too long.
+    for k in (1, 2):
+        camera = scene[k].camera
+        K = camera.K * [[1.2, 1, 1], [1, 1.2, 1], [1, 1, 1]]
+        wrong = Camera(K, camera.width, camera.height)
+        views[k] = View(views[k].image, wrong, views[k].keyframe_id)
+        scene[k] = DepthView(scene[k].depth, camera, scene[k].T_world_camera)
+    estimate = estimator.estimate_subsets(views, [range(4)], [True, False, False, True]).estimates[0]
+    assert errors_degrees(estimate, true_pose(scene[0], scene[3]))[0] < 0.01
+    assert "focal_deviation" in estimate.evidence
+    trusted = estimator.estimate_subsets(views, [range(4)]).estimates[0]
+    assert "focal_deviation" not in trusted.evidence
+
+
+@pytest.mark.parametrize(("count", "most", "kept"), [(0, 3, []), (3, 3, [0, 1, 2]), (7, 1, [3]), (9, 4, [1, 3, 5, 7])])
+def test_frames_are_thinned_evenly(count: int, most: int, kept: list[int]) -> None:
+    assert evenly_spread(count, most) == kept
+
+
+def test_no_more_frames_than_allowed_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = room_views(np.random.default_rng(1), 5, np.radians(50), side=224)
+    seen = []
+
+    def predict(network, views, pairs, *rest):
+        seen.append([view.view.keyframe_id.stamp_ns for view in views])
+        raise ValueError("enough")
+
+    monkeypatch.setattr(module, "predict_pairs", predict)
+    estimator = Dust3rEstimator(random_network(SMALL["linear"]), Dust3rConfig(max_frames=1))
+    with pytest.raises(ValueError, match="enough"):
+        estimator.estimate([as_view(view, k) for k, view in enumerate(scene)])
+    assert seen == [[0, 2, 4]]
+
+
+@pytest.mark.parametrize(("chosen", "side"), [("weights", 224), ("512", 512)])
+def test_image_size_is_that_of_the_weights_or_chosen(chosen: str, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = room_views(np.random.default_rng(1), 2, np.radians(50), side=224)
+    seen = []
+
+    def predict(network, views, pairs, *rest):
+        seen.extend(max(view.pixels.shape[:2]) for view in views)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(module, "predict_pairs", predict)
+    estimator = Dust3rEstimator(random_network(SMALL["linear"]), Dust3rConfig(image_side=chosen))
+    with pytest.raises(ValueError, match="enough"):
+        estimator.estimate([as_view(view, k) for k, view in enumerate(scene)])
+    assert seen == [side, side]
 
 
 def test_one_view_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
