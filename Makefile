@@ -22,11 +22,11 @@ export INTERPOSE_ROS_QUIET := 1
 SHELL := tools/ros-env
 .SHELLFLAGS := /bin/sh -ec
 
-.PHONY: help env test demo bench parity lint clean always
+.PHONY: help env test demo demo-contact bench parity lint clean always
 .DEFAULT_GOAL := help
 
 help:                ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 	@echo
 	@echo 'ROS_WHEELS=kilted make ...   with the Kilted wheels instead of Jazzy, in folders of their own'
 	@echo 'make env PYTHON=python3.12   with another interpreter (3.10 to 3.13)'
@@ -38,6 +38,9 @@ test: env            ## all tests; make test ARGS="test/geometry -k pose" for so
 
 demo: env            ## node and recorded bag as separate processes, compared with the truth; writes out/demo
 	@python -m interpose_ros.ros.demo $(ARGS)
+
+demo-contact: env    ## people in contact: a handshake and a hug through the node's service; writes out/demo-contact
+	@python -m interpose_ros.ros.demo_contact $(ARGS)
 
 bench: env           ## times of each stage on this machine; more in benchmarks/
 	@python benchmarks/bench_two_view.py $(ARGS)

@@ -127,6 +127,20 @@ class ContactTerm:
                 ways.append(other - one if pull.bodies[0] == 0 else one - other)
         return torch.stack(ways).mean(0) if ways else torch.zeros(3, dtype=torch.float64)
 
+    def differentiable_value(self, scene: Scene, state: list[PersonState]) -> Float[torch.Tensor, "b"]:
+        """The same as `value`, with a graph behind it: for optimisers that work by automatic differentiation."""
+        closest: dict[tuple[ContactEnd, ContactEnd], Closest] = {}
+        totals = [torch.zeros((), dtype=torch.float64) for _ in range(len(state[0].body))]
+        for sample in self.samples:
+            contacts, _, reachable = self._best(scene, state, sample, closest)
+            for start in np.nonzero(reachable)[0].tolist():
+                for contact in contacts[start]:
+                    distance = closest[(contact.first, contact.second)].distance[start]
+                    u = torch.sqrt(distance**2 + self.smoothing**2) - self.smoothing
+                    cost = self.strength * sample.weight * self.reach * torch.log1p(u / self.reach)
+                    totals[start] = totals[start] + cost
+        return torch.stack(totals)
+
     def _settle(self, scene: Scene, state: list[PersonState]) -> tuple[torch.Tensor, list[_Pull]]:
         closest: dict[tuple[ContactEnd, ContactEnd], Closest] = {}
         batch = len(state[0].body)
@@ -199,7 +213,7 @@ class ContactTerm:
                 key = (first, second)
                 if key not in closest:
                     closest[key] = self._closest(scene, state, first, second)
-                u = np.sqrt(closest[key].distance.numpy() ** 2 + self.smoothing**2) - self.smoothing
+                u = np.sqrt(closest[key].distance.detach().numpy() ** 2 + self.smoothing**2) - self.smoothing
                 costs[:, i, j] = self.reach * np.log1p(u / self.reach)
         nodes = tuple(
             (end.body, end.part) if end.part in SIDED_PARTS else None for end in (contact.first, contact.second)

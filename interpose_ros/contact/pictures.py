@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -84,6 +84,18 @@ def two_views(
     return np.hstack(views)
 
 
+def stacked(
+    rows: Mapping[str, Sequence[tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "f 3"]]]],
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Two views of each group of bodies, one group under the other, with their names."""
+    pictures = []
+    for name, meshes in rows.items():
+        row = two_views(meshes)
+        cv2.putText(row, name, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (0, 0, 0), 1, cv2.LINE_AA)
+        pictures.append(row)
+    return np.vstack(pictures)
+
+
 def before_and_after(
     answer: ContactAnswer, intrinsics: Sequence[float] | None, image_bgr: UInt8[np.ndarray, "h w 3"] | None
 ) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
@@ -97,21 +109,19 @@ def before_and_after(
     from interpose_ros.contact.body_model import mesh
 
     assert answer.refinement is not None
-    pictures = {}
-    rows = []
+    pictures: dict[str, UInt8[np.ndarray, "h w 3"]] = {}
+    rows = {}
     for name, bodies in (("before", [p.body for p in answer.people]), ("after", answer.refinement.bodies)):
         meshes = [
             (mesh(person.model, body).vertices[0].numpy(), person.model.faces.numpy())
             for person, body in zip(answer.people, bodies, strict=True)
         ]
-        row = two_views(meshes)
-        cv2.putText(row, name, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (0, 0, 0), 1, cv2.LINE_AA)
-        rows.append(row)
+        rows[name] = meshes
         if image_bgr is not None and intrinsics is not None:
             photo = image_bgr.copy()
             for (vertices, faces), colour in zip(meshes, PERSON_COLOURS_BGR, strict=False):
                 colours = np.broadcast_to(np.asarray(colour, dtype=np.float64), (len(faces), 3))
                 draw_mesh(photo, vertices, faces, colours, intrinsics[0], (intrinsics[2], intrinsics[3]))
             pictures[f"photo_{name}"] = photo
-    pictures["before_and_after"] = np.vstack(rows)
+    pictures["before_and_after"] = stacked(rows)
     return pictures

@@ -130,7 +130,7 @@ def refine(
         for p, names in zip(persons, atoms, strict=True)
     ]
     estimates = [p.body for p in persons]
-    common = _body_terms(persons, config, intrinsics)
+    common = body_terms(persons, config, intrinsics)
     contact_term = ContactTerm(constraints.samples, config.contact_strength, config.contact_reach, floor=floor)
     penetration = PenetrationTerm(weight=config.penetration_weight)
     prepared = time.monotonic()
@@ -192,11 +192,12 @@ def _check(
                 raise ValueError(f"a contact names body {end.body}, but there is only one person")
 
 
-def _body_terms(
+def body_terms(
     persons: Sequence[EstimatedPerson],
     config: RefinementConfig,
     intrinsics: tuple[float, float, float, float] | None,
 ) -> dict[str, Term]:
+    """The terms of each body alone: near its estimate, within joint limits, at its key points."""
     terms: dict[str, Term] = {}
     for index, person in enumerate(persons):
         skeleton, space = person.model.skeleton, person.model.shape_space

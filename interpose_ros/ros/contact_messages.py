@@ -92,7 +92,7 @@ def response_message(
     if refinement is None:
         return response
     response.bodies = [
-        _body_message(person, body, given.id)
+        body_message(person, body, given.id)
         for person, body, given in zip(answer.people, refinement.bodies, request.bodies, strict=True)
     ]
     origin = _ORIGINS[refinement.constraints.origin]
@@ -165,7 +165,8 @@ def _contact(message: ContactConstraint) -> dict[str, object]:
     return {"first": ends[0], "second": ends[1], "weight": message.weight or 1.0}
 
 
-def _body_message(person: EstimatedPerson, body: BodyParameters, name: str) -> BodyPose:
+def body_message(person: EstimatedPerson, body: BodyParameters, name: str) -> BodyPose:
+    """A body by its parameters."""
     vectors = rotation_log(body.rotations)[0].tolist()
     x, y, z = body.translation[0].tolist()
     return BodyPose(
@@ -185,10 +186,10 @@ def _contact_message(report: ContactReport, origin: int) -> ContactConstraint:
     return ContactConstraint(
         body_a=first.body,
         part_a=first.part,
-        side_a=_side_code(first),
+        side_a=side_code(first),
         body_b=second.body,
         part_b=second.part,
-        side_b=_side_code(second),
+        side_b=side_code(second),
         weight=report.weight,
         origin=origin,
         distance_before=report.before,
@@ -196,7 +197,8 @@ def _contact_message(report: ContactReport, origin: int) -> ContactConstraint:
     )
 
 
-def _side_code(end: ContactEnd) -> int:
+def side_code(end: ContactEnd) -> int:
+    """SIDE_* of an end."""
     return next(code for code, side in _SIDES.items() if side == end.side)
 
 
