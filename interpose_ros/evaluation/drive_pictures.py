@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import cv2
@@ -56,26 +56,32 @@ def frame_strip(views: Sequence[View]) -> str:
     return f'<div class="strip">{"".join(figures)}</div>'
 
 
-def position_plot(true_world: Float[np.ndarray, "n 3"], estimated_world: Float[np.ndarray, "m 3"]) -> str:
-    """SVG of camera positions in metres, seen from above (world x to the right, y up)."""
-    points = np.vstack([true_world, estimated_world])[:, :2]
+def position_plot(world_by_name: Mapping[str, tuple[str, Float[np.ndarray, "_ 3"]]]) -> str:
+    """SVG of camera positions in metres, seen from above (world x to the right, y up).
+
+    Args:
+        world_by_name: what is drawn: its colour, and its positions in the order of time.
+    """
+    points = np.vstack([xyz for _, xyz in world_by_name.values()])[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.08 * max(float((high - low).max()), 0.1)
     scale = 640.0 / (float((high - low).max()) + 2 * margin)
     width, height = (scale * (high - low + 2 * margin)).tolist()
 
-    def on_paper(xyz: Float[np.ndarray, "k 3"]) -> list[tuple[float, float]]:
-        return [(scale * (x - low[0] + margin), height - scale * (y - low[1] + margin)) for x, y in xyz[:, :2]]
-
     def line(xyz: Float[np.ndarray, "k 3"], colour: str) -> str:
-        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in on_paper(xyz))
-        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in on_paper(xyz))
+        paper = [(scale * (x - low[0] + margin), height - scale * (y - low[1] + margin)) for x, y in xyz[:, :2]]
+        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in paper)
+        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in paper)
         return f'<polyline points="{corners}" fill="none" stroke="{colour}" stroke-width="1.5"/>{dots}'
 
+    lines = "".join(line(xyz, colour) for colour, xyz in world_by_name.values())
+    legend = "".join(
+        f'<text x="10" y="{20 + 18 * row}" font-size="14" fill="{colour}">{escape(name)}</text>'
+        for row, (name, (colour, _)) in enumerate(world_by_name.items())
+    )
     ruler = f'<line x1="10" y1="{height - 10:.1f}" x2="{10 + scale / 2:.1f}" y2="{height - 10:.1f}" stroke="black"/>'
     label = f'<text x="10" y="{height - 16:.1f}" font-size="12">0.5 m</text>'
     return (
         f'<svg viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" role="img">'
-        f"<title>camera positions from above: true grey, estimated orange</title>"
-        f"{line(true_world, '#777777')}{line(estimated_world, '#e07000')}{ruler}{label}</svg>"
+        f"<title>camera positions from above</title>{lines}{legend}{ruler}{label}</svg>"
     )

@@ -79,8 +79,8 @@ class PairRecord:
         )
 
     def as_json(self) -> dict[str, object]:
-        """The record as plain JSON values."""
-        return asdict(self)
+        """The record as plain JSON values, with the names of results.json."""
+        return {name: value for name, value in asdict(self).items() if name != "frames_used"}
 
 
 def compared(outcome: PairOutcome, truth: Trajectory) -> PairRecord:

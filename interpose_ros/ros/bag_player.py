@@ -2,7 +2,7 @@
 
     python -m interpose_ros.ros.bag_player BAG --rate 2 --remap /camera/image:=/front/image --clock 100
 
-Messages are published as they were recorded, byte for byte. Playing begins once every image topic has a subscriber, so
+Messages are published as they were recorded, byte for byte. Playing begins once every image topic has its subscribers, so
 that nothing is lost to discovery, and the process ends when everybody has confirmed what was sent.
 """
 
@@ -38,6 +38,7 @@ QUEUE_DEPTH = 100
 """Deep enough that a subscriber who is busy for a while misses nothing: images are few here and all of them matter."""
 
 ACKNOWLEDGE_SECONDS = 10.0
+UNCONFIRMED_DELAY = 1.0
 
 
 class PlaybackError(RuntimeError):
@@ -69,7 +70,8 @@ class BagPlayer:
             self._reader.open()
         except Exception as error:
             raise PlaybackError(f"{bag} is not a bag that can be read: {error}") from error
-        self._connections = [c for c in self._reader.connections if c.topic not in excluded]
+        # Latched topics last: who has confirmed one of their messages knows the publishers that were made before.
+        self._connections = sorted((c for c in self._reader.connections if c.topic not in excluded), key=is_latched)
         self._publishers = {c.id: self._publisher(c, remaps or {}) for c in self._connections}
         self.images = sum(c.msgcount for c in self._connections if c.msgtype in IMAGE_TYPES)
 
@@ -80,33 +82,42 @@ class BagPlayer:
             message_class(connection.msgtype), topic, recorded_qos(connection), event_callbacks=events
         )
 
-    def wait_for_subscribers(self, timeout: float) -> None:
-        """Wait until every image topic has a subscriber. The node must be spun by another thread.
+    def wait_for_subscribers(self, timeout: float, subscribers: int = 1) -> None:
+        """Wait until every image topic has this many subscribers. The node must be spun by another thread.
 
         Raises:
-            PlaybackError: after ``timeout`` seconds an image topic has none.
+            PlaybackError: after ``timeout`` seconds an image topic has fewer.
         """
         deadline = time.monotonic() + timeout
-        while lonely := self._without_subscriber():
+        while lonely := self._with_fewer(subscribers):
             left = deadline - time.monotonic()
             if left <= 0:
-                raise PlaybackError(f"nobody subscribed to {', '.join(lonely)} within {timeout:g} s")
+                who = "nobody" if subscribers == 1 else f"fewer than {subscribers}"
+                raise PlaybackError(f"{who} subscribed to {', '.join(lonely)} within {timeout:g} s")
             # Matches between the look and the wait are not lost: the event stays set until it is cleared here.
             if self._changed.wait(min(left, 1.0)):
                 self._changed.clear()
 
-    def _without_subscriber(self) -> list[str]:
+    def _with_fewer(self, subscribers: int) -> list[str]:
         images = [self._publishers[c.id] for c in self._connections if c.msgtype in IMAGE_TYPES]
-        return sorted(publisher.topic_name for publisher in images if not publisher.get_subscription_count())
+        return sorted(publisher.topic_name for publisher in images if publisher.get_subscription_count() < subscribers)
 
-    def play(self, rate: float, clock_hz: float, progress: tqdm[Any] | None = None) -> None:
-        """Publish everything, ``rate`` times as fast as it was recorded, with ``/clock`` at ``clock_hz`` (0: none).
+    def play_latched(self) -> bool:
+        """Publish the latched topics, as a subscriber that joined a running robot would have found them.
 
-        Latched topics go out first, as a subscriber that joined a running robot would have found them.
+        A best-effort subscriber may learn of a publisher later than the publisher of it, and misses what is sent in
+        between. It confirms nothing; but processes learn of publishers in the order in which those were made, so that who
+        has confirmed a latched message knows the image publishers, too. Returns whether anybody has.
         """
         latched = [c for c in self._connections if is_latched(c)]
         for connection, _, data in self._reader.messages(latched) if latched else ():
             self._publishers[connection.id].publish(bytes(data))
+        publishers = [self._publishers[c.id] for c in latched]
+        have_all = [p.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_SECONDS)) for p in publishers]
+        return all(have_all) and any(p.get_subscription_count() for p in publishers)
+
+    def play(self, rate: float, clock_hz: float, progress: tqdm[Any] | None = None) -> None:
+        """Publish the other topics, ``rate`` times as fast as recorded, with ``/clock`` at ``clock_hz`` (0: none)."""
         flowing = [c for c in self._connections if not is_latched(c)]
         if not flowing:
             return
@@ -223,13 +234,14 @@ def arguments_from(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--clock", type=positive, default=None, metavar="HZ", help="publish /clock at this rate")
     parser.add_argument("--exclude-topics", nargs="+", default=[], metavar="TOPIC", help="topics to leave out")
     parser.add_argument("--wait", type=positive, default=60.0, metavar="SECONDS", help="for subscribers (default: 60)")
+    parser.add_argument("--subscribers", type=int, default=1, metavar="N", help="of each image topic (default: 1)")
     parser.add_argument(
         "--delay",
         type=positive,
-        default=1.0,
+        default=None,
         metavar="SECONDS",
-        help="between the last match and the first message: a best-effort subscriber may learn of the publisher a moment "
-        "later than the publisher of it, and misses what is sent in that moment (default: 1)",
+        help="wait before the first image (default: 0, or 1 where nobody has confirmed a latched message and a best-effort "
+        "subscriber may not know the publisher yet)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser.parse_args(argv)
@@ -244,8 +256,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         player = BagPlayer(node, arguments.bag, dict(arguments.remap), arguments.exclude_topics)
         spinner.start()
-        player.wait_for_subscribers(arguments.wait)
-        time.sleep(arguments.delay)
+        player.wait_for_subscribers(arguments.wait, arguments.subscribers)
+        is_confirmed = player.play_latched()
+        time.sleep(arguments.delay or (0.0 if is_confirmed else UNCONFIRMED_DELAY))
         with tqdm(total=player.images, unit="image", desc="playing", disable=arguments.quiet) as progress:
             player.play(arguments.rate, arguments.clock or 0.0, progress)
         player.finish()

@@ -15,7 +15,7 @@ from interpose_ros.evaluation.trajectory import Trajectory
 from interpose_ros.geometry.se3 import rotation_exp, transform_from_rotation_translation
 from interpose_ros.msg import CandidateScore, RelativePose
 from interpose_ros.ros.demo_listener import outcome_from_message
-from interpose_ros.ros.demo_positions import placed_keyframes
+from interpose_ros.ros.demo_positions import length_summary, placed_keyframes, position_errors
 
 SECOND = 10**9
 NAN = math.nan
@@ -73,26 +73,37 @@ def test_an_answer_is_compared_in_the_first_camera():
     assert record.right
 
 
-@pytest.mark.parametrize("has_scale", [True, False])
-def test_edges_are_chained_in_both_directions_from_the_first_keyframe_with_truth(has_scale):
+def test_edges_are_chained_in_both_directions_from_the_first_keyframe_with_truth():
     truth = _truth()
     answers, tf_edges = {}, {}
     # The first keyframe is nobody's parent: edges are followed against their direction too.
     for parent, child in ((2, 1), (2, 3), (3, 4)):
-        message = _message(parent, child)
-        T_parent_child = truth.relative_pose(parent * SECOND, child * SECOND)
-        if has_scale:
-            message.scale_source = RelativePose.SCALE_ODOMETRY
-        else:
-            T_parent_child[:3, 3] /= np.linalg.norm(T_parent_child[:3, 3])
-        answers[parent * SECOND, child * SECOND] = message
-        tf_edges[f"kf_{child}"] = (f"kf_{parent}", T_parent_child)
+        answers[parent * SECOND, child * SECOND] = _message(parent, child)
+        tf_edges[f"kf_{child}"] = (f"kf_{parent}", truth.relative_pose(parent * SECOND, child * SECOND))
     placed = placed_keyframes(answers, tf_edges, truth)
-    assert placed.true_lengths is not has_scale
-    assert list(placed.T_world_camera) == [SECOND, 2 * SECOND, 3 * SECOND, 4 * SECOND]
-    for stamp, T_world_camera in placed.T_world_camera.items():
-        assert np.allclose(T_world_camera, truth.pose_at(stamp), atol=1e-9)
+    assert list(placed) == [SECOND, 2 * SECOND, 3 * SECOND, 4 * SECOND]
+    assert position_errors(placed, truth) == pytest.approx([0, 0, 0, 0], abs=1e-9)
+    tf_edges["kf_4"][1][:3, 3] *= 1.5
+    assert position_errors(placed_keyframes(answers, tf_edges, truth), truth)[3] == pytest.approx(
+        0.5 * np.linalg.norm(tf_edges["kf_4"][1][:3, 3]) / 1.5
+    )
 
 
 def test_frames_that_belong_to_no_answer_are_left_out():
-    assert placed_keyframes({}, {"other": ("map", np.eye(4))}, _truth()).T_world_camera == {}
+    assert placed_keyframes({}, {"other": ("map", np.eye(4))}, _truth()) == {}
+
+
+def test_lengths_are_compared_where_they_are_known():
+    truth = _truth()
+    accepted, scaled, refused = _message(1, 2), _message(2, 3), _message(3, 4)
+    accepted.status = scaled.status = RelativePose.STATUS_OK
+    refused.status = RelativePose.STATUS_REFUSED_LOW_CONFIDENCE
+    scaled.scale_source = RelativePose.SCALE_ODOMETRY
+    scaled.scale_stddev = 0.1
+    length = float(np.linalg.norm(truth.relative_pose(2 * SECOND, 3 * SECOND)[:3, 3]))
+    scaled.pose.pose.position.x = length + 0.15
+    summary = length_summary({(1, 2): accepted, (2, 3): scaled, (3, 4): refused}, truth)
+    assert (summary["answers"], summary["with_length"]) == (2, 1)
+    assert summary["median_relative_error"] == pytest.approx(0.15 / length)
+    assert summary["within_two_standard_deviations_percent"] == 100
+    assert length_summary({}, truth)["median_relative_error"] is None

@@ -71,7 +71,7 @@ def test_results_follow_the_schema(tmp_path, good):
     write_results(tmp_path / "new" / "results.json", results([*good, refused], good, figures, {"tf_edges": 16}))
     content = json.loads((tmp_path / "new" / "results.json").read_text())
     assert set(content) == {"pairs", "without_frames", "summary"}
-    assert all(set(pair) >= KEYS for pair in content["pairs"] + content["without_frames"])
+    assert all(set(pair) == KEYS for pair in content["pairs"] + content["without_frames"])
     assert content["pairs"][-1]["rotation_error_deg"] is None
     assert content["pairs"][-1]["published"] is False
     assert content["summary"]["figures_hold"] is True

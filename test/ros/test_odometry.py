@@ -145,19 +145,56 @@ def test_length_through_a_chain_on_tf_static_and_metric_edges_on_tf():
             assert np.linalg.norm([t.x, t.y, t.z]) == pytest.approx(np.linalg.norm(T_a_b[:3, 3]), rel=0.04)
 
 
-def test_extrinsic_from_a_parameter_and_made_up_orientations():
-    random = np.random.default_rng(5)
+def as_it_is(T_odom_base):
+    return T_odom_base
 
-    def made_up(T_odom_base):
-        T = T_odom_base.copy()
-        T[:3, :3] = Rotation.random(random_state=random).as_matrix()
-        return T
 
+def with_made_up_orientation(T_odom_base):
+    T = T_odom_base.copy()
+    T[:3, :3] = Rotation.random(random_state=int(1e6 * abs(T[0, 3]))).as_matrix()
+    return T
+
+
+def twice_as_far(T_odom_base):
+    T = T_odom_base.copy()
+    T[:3, 3] *= 2
+    return T
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """Of three nodes that see the same images beside another odometry each; the extrinsic is a parameter."""
     pose = [*T_BASE_CAMERA[:3, 3], *Rotation.from_matrix(T_BASE_CAMERA[:3, :3]).as_quat()]
-    extrinsic = str([float(x) for x in pose])
-    with RunningNode(**{"autostart": True, "camera_info_timeout": 10.0, "odometry.extrinsic": extrinsic}) as running:
-        for k, message in enumerate(Robot(running).drive(odometry_messages(made_up)), start=1):
+    parameters = {"autostart": True, "camera_info_timeout": 10.0, "odometry.extrinsic": str([float(x) for x in pose])}
+    found = {}
+    for change in (as_it_is, with_made_up_orientation, twice_as_far):
+        with RunningNode(**parameters) as running:
+            found[change] = Robot(running).drive(odometry_messages(change))
+    return found
+
+
+@pytest.mark.timeout(240)
+def test_lengths_hold_though_orientations_are_made_up(answers):
+    for change in (as_it_is, with_made_up_orientation):
+        for k, message in enumerate(answers[change], start=1):
             assert_metric(message, k)
+
+
+def test_odometry_changes_lengths_only(answers):
+    def without_length(message):
+        chosen = [(c.estimator, c.selected, c.reason) for c in message.candidates]
+        q, d = message.pose.pose.orientation, message.translation_direction
+        numbers = [q.x, q.y, q.z, q.w, d.x, d.y, d.z, message.overlap_a, message.overlap_b, message.parallax]
+        numbers += np.reshape(message.pose.covariance, (6, 6))[3:, 3:].ravel().tolist()
+        return (message.status, message.branch, message.model, message.inliers, chosen), numbers
+
+    for sound, made_up, doubled in zip(*answers.values(), strict=True):
+        choice, numbers = without_length(sound)
+        for other in (made_up, doubled):
+            assert without_length(other) == (choice, pytest.approx(numbers, abs=1e-9))
+        # The lever arm does not grow with the odometry, so twice the way is not quite twice the length.
+        p, q = sound.pose.pose.position, doubled.pose.pose.position
+        assert np.linalg.norm([q.x, q.y, q.z]) > 1.5 * np.linalg.norm([p.x, p.y, p.z])
 
 
 def test_without_extrinsic_there_is_no_scale_and_the_diagnostics_say_why():
