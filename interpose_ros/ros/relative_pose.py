@@ -133,7 +133,7 @@ def _fill_pose(message: RelativePose, answer: PairAnswer, estimate: PoseEstimate
         message.scale_stddev = float(scale.stddev)
         if math.isfinite(estimate.direction_stddev) and math.isfinite(scale.stddev):
             along = np.outer(direction_a_b, direction_a_b)
-            across = (scale.metres * estimate.direction_stddev) ** 2
+            across = (scale.metres * estimate.direction_stddev) ** 2 / 2.0  # it is the total over both axes
             covariance[:3, :3] = scale.stddev**2 * along + across * (np.eye(3) - along)
     message.pose.covariance = covariance.ravel().tolist()
     message.parallax = float(estimate.evidence.get("parallax", math.nan))
