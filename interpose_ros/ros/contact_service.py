@@ -59,7 +59,7 @@ class ContactService:
             self._missing = "contact.use is false: set it to true"
             return
         try:
-            self._refiner = ContactRefiner.with_anny(config.language_model, config.heuristic)
+            self._refiner = ContactRefiner.with_models(config.language_model, config.heuristic, config.smplx_file)
         except (BodyModelMissing, ValueError) as error:
             self._missing = str(error)
             self._log.info(f"~/refine_contact_pose has no body model: {error}")
@@ -70,6 +70,11 @@ class ContactService:
     def set_active(self, active: bool) -> None:
         """Answer requests, or refuse them; one under way ends early."""
         self._active = active
+
+    def join(self, timeout: float) -> None:
+        """Wait until the thread has ended, which it does once the context is shut down; it must not outlive it."""
+        self._active = False
+        self._thread.join(timeout)
 
     def _spin(self) -> None:
         # The context may end at any moment of spinning.

@@ -126,6 +126,10 @@ class InterposeNode(LifecycleNode):
         self._pipeline = None
         return super().on_cleanup(state)
 
+    def join_threads(self) -> None:
+        """After the context's shutdown: wait for the threads that live as long as the node."""
+        self._contact.join(STOP_TIMEOUT)
+
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let everything go."""
         self._contact.set_active(False)
@@ -271,6 +275,7 @@ def main(args: list[str] | None = None) -> int:
     # pycolmap's logging library takes SIGTERM over when it is imported, and rclpy would call its handler, which aborts.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     rclpy.init(args=args)
+    node: InterposeNode | None = None
     try:
         node = InterposeNode()
         if node.get_parameter("autostart").value and not node.start():
@@ -283,6 +288,8 @@ def main(args: list[str] | None = None) -> int:
             raise
     finally:
         rclpy.try_shutdown()
+        if node is not None:
+            node.join_threads()
     return 0
 
 
