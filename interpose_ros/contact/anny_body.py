@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from interpose_ros.contact.anny_file import PHENOTYPE_ANCHORS, AnnyArrays, load_anny
 from interpose_ros.contact.body_model import ModelAxes, ShapeSpace, landmarks, mesh, neutral_body
 from interpose_ros.contact.joint_limits import limits_of
-from interpose_ros.contact.regions import Parts, body_regions
+from interpose_ros.contact.regions import Parts, body_regions, part_of_joint
 from interpose_ros.contact.rig import ShapedPoints, Skeleton
 from interpose_ros.contact.skinned_points import PointTable, point_table
 
@@ -45,25 +45,6 @@ _NAMED_BONES = {
     "right_collar": "clavicle.R",
     "left_hand": "finger3-1.L",
     "right_hand": "finger3-1.R",
-}
-# What a bone's vertices are counted to, before the rules of `regions` divide them.
-_PART_OF_JOINT = {
-    "root": "torso",
-    "upperleg01": "thigh",
-    "upperleg02": "thigh",
-    "lowerleg01": "shin",
-    "lowerleg02": "shin",
-    "foot": "foot",
-    "spine": "torso",
-    "clavicle": "torso",
-    "shoulder01": "torso",
-    "upperarm01": "upper_arm",
-    "upperarm02": "upper_arm",
-    "lowerarm01": "forearm",
-    "lowerarm02": "forearm",
-    "wrist": "hand",
-    "neck": "neck",
-    "head": "head",
 }
 
 
@@ -118,7 +99,7 @@ class AnnyBody:
         body = neutral_body(self)
         points = self._table.weights[: self.vertex_count]
         dominant = torch.gather(self._table.joints[: self.vertex_count], 1, points.argmax(1, keepdim=True))[:, 0]
-        parts = [_part_name(_JOINTS[joint]) for joint in dominant.tolist()]
+        parts = [part_of_joint(_JOINTS[joint]) for joint in dominant.tolist()]
         names = (
             "left_shoulder",
             "right_shoulder",
@@ -277,9 +258,3 @@ def _replaced(shape: torch.Tensor, other: torch.Tensor, index: int) -> torch.Ten
     result = shape.clone()
     result[:, index] = other[:, index]
     return result
-
-
-def _part_name(joint: str) -> str:
-    name, _, side = joint.partition(".")
-    part = next(part for prefix, part in _PART_OF_JOINT.items() if name.startswith(prefix))
-    return f"{ ({'L': 'left', 'R': 'right'}[side]) } {part}" if side and part != "torso" else part

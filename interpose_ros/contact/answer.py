@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from interpose_ros.contact.language_model import LanguageModelConfig, LanguageMo
 from interpose_ros.contact.refine import EstimatedPerson, Refinement, refine
 from interpose_ros.contact.request import RefineRequest, UnknownBodyModel, estimated_person
 from interpose_ros.contact.rig import rotation_log
+from interpose_ros.contact.smplx_body import SmplxBody
 
 
 class ContactCode(str, Enum):
@@ -68,15 +70,19 @@ class ContactRefiner:
         self.heuristic = heuristic
 
     @classmethod
-    def with_anny(cls, language_model: LanguageModelConfig, heuristic: bool) -> ContactRefiner:
-        """With the default body model.
+    def with_models(cls, language_model: LanguageModelConfig, heuristic: bool, smplx_file: str = "") -> ContactRefiner:
+        """With Anny, and with SMPL-X where the user has its file.
 
         Raises:
-            BodyModelMissing: it has not been prepared.
+            BodyModelMissing: Anny has not been prepared.
+            ValueError: a model's file cannot be read.
         """
-        model = AnnyBody.load()
-        model.regions()
-        return cls({model.name: model}, language_model, heuristic)
+        models: dict[str, BodyModel] = {"anny": AnnyBody.load()}
+        if smplx_file:
+            models["smplx"] = SmplxBody(Path(smplx_file))
+        for model in models.values():
+            model.regions()
+        return cls(models, language_model, heuristic)
 
     def answer(
         self,

@@ -25,6 +25,7 @@ def register(commands: Any) -> None:
     refine.add_argument("--out", type=Path, metavar="DIR", help="for answer.json and pictures before and after")
     refine.add_argument("--deadline", type=float, metavar="S", help="seconds after which the best so far is taken")
     refine.add_argument("--heuristic", action="store_true", help="draw two whole bodies together if nothing is known")
+    refine.add_argument("--smplx", default="", metavar="FILE", help="SMPL-X model file of your own (.npz)")
     refine.add_argument("--base-url", default="", help="OpenAI-compatible endpoint; the image is sent there")
     refine.add_argument("--model", default="", help="name of the vision-language model there")
     refine.add_argument("--api-key-env", default="", metavar="NAME", help="environment variable with the key")
@@ -72,7 +73,7 @@ def _refine(options: argparse.Namespace) -> int:
         image = cv2.imread(str(options.image), cv2.IMREAD_COLOR)
         if image is None:
             raise ValueError(f"{options.image} cannot be read as an image")
-    refiner = ContactRefiner.with_anny(language_model, options.heuristic)
+    refiner = ContactRefiner.with_models(language_model, options.heuristic, options.smplx)
     deadline = None if options.deadline is None else time.monotonic() + options.deadline
     answer = refiner.answer(request, image, deadline)
     text = json.dumps(answer_as_dict(answer), indent=2, allow_nan=False)

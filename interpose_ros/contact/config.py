@@ -26,6 +26,6 @@ class RefinementConfig(BaseModel):
         0.02, gt=0.0, description="Error of a key point [share of the body's size in the image]."
     )
     keypoint_weight: float = Field(0.5, ge=0.0, description="Weight of each key point beside its confidence.")
-    penetration_weight: float = Field(0.3, ge=0.0, description="Weight of each point of one body inside the other.")
+    penetration_weight: float = Field(1.0, ge=0.0, description="Weight of each point of one body inside the other.")
     iterations: int = Field(40, ge=1, le=1000, description="Most iterations per stage.")
     hold_orientation: bool = Field(False, description="Keep the bodies' orientation as estimated.")

@@ -12,6 +12,7 @@ import torch
 from interpose_ros.contact.body_model import ModelAxes
 
 _WIDE = 3.0
+_STRAIGHT = 0.35
 # Range of a rotation vector (radians) along the person's left, up and forward, by the start of the joint's name.
 _RANGES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     "root": ((-10.0, 10.0), (-10.0, 10.0), (-10.0, 10.0)),
@@ -25,7 +26,7 @@ _RANGES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, 
     "lowerleg01": ((-0.1, 2.6), (-0.6, 0.6), (-0.25, 0.25)),
     "foot": ((-0.9, 0.9), (-0.7, 0.7), (-0.7, 0.7)),
 }
-_ELBOW_STRAIGHTENS, _ELBOW_BENDS, _ELBOW_SIDEWAYS, _FOREARM_TWISTS = 0.8, 1.95, 0.3, 1.7
+_ELBOW_STRAIGHTENS, _ELBOW_BENDS, _ELBOW_SIDEWAYS, _FOREARM_TWISTS = 0.1, 2.65, 0.3, 1.7
 
 
 def limits_of(
@@ -42,13 +43,17 @@ def limits_of(
     for joint in joints:
         name, _, side = joint.partition(".")
         if name == "lowerarm01":
-            # The hinge stands across upper arm and forearm, which the reference pose bends by some 40 degrees.
-            upper, lower = directions[f"upperarm01.{side}"], directions[joint]
-            hinge = torch.linalg.cross(upper, lower)
-            hinge, along = hinge / hinge.norm(), lower / lower.norm()
+            upper, along = (v / v.norm() for v in (directions[f"upperarm01.{side}"], directions[joint]))
+            # The hinge stands across upper arm and forearm; a straight arm bends forward.
+            hinge = torch.linalg.cross(upper, along)
+            bent = float(torch.atan2(hinge.norm(), upper @ along))
+            if bent < _STRAIGHT:
+                hinge = torch.linalg.cross(along, axes.forward)
+            hinge = hinge - (hinge @ along) * along
+            hinge = hinge / hinge.norm()
             frames.append(torch.stack([hinge, along, torch.linalg.cross(hinge, along)]))
-            low.append([-_ELBOW_STRAIGHTENS, -_FOREARM_TWISTS, -_ELBOW_SIDEWAYS])
-            high.append([_ELBOW_BENDS, _FOREARM_TWISTS, _ELBOW_SIDEWAYS])
+            low.append([-bent - _ELBOW_STRAIGHTENS, -_FOREARM_TWISTS, -_ELBOW_SIDEWAYS])
+            high.append([_ELBOW_BENDS - bent, _FOREARM_TWISTS, _ELBOW_SIDEWAYS])
             continue
         frames.append(torch.stack([axes.left, axes.up, axes.forward]))
         ranges = next((r for start, r in _RANGES.items() if name.startswith(start)), ((-_WIDE, _WIDE),) * 3)

@@ -27,7 +27,7 @@ class PenetrationTerm:
 
     tolerance: float = 0.01
     stddev: float = 0.02
-    weight: float = 0.3
+    weight: float = 1.0
     reach: float = 0.2
     most_points: int = 96
 

@@ -101,6 +101,34 @@ def atoms_of(part: str, side: str | None = None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(atoms))
 
 
+# What a bone's vertices are counted to, before the rules below divide the torso.
+_PART_OF_JOINT = {
+    "root": "torso",
+    "upperleg01": "thigh",
+    "upperleg02": "thigh",
+    "lowerleg01": "shin",
+    "lowerleg02": "shin",
+    "foot": "foot",
+    "spine": "torso",
+    "clavicle": "torso",
+    "shoulder01": "torso",
+    "upperarm01": "upper_arm",
+    "upperarm02": "upper_arm",
+    "lowerarm01": "forearm",
+    "lowerarm02": "forearm",
+    "wrist": "hand",
+    "neck": "neck",
+    "head": "head",
+}
+
+
+def part_of_joint(joint: str) -> str:
+    """Part that the vertices of a joint are counted to, by a name as in Anny's rig."""
+    name, _, side = joint.partition(".")
+    part = next(part for prefix, part in _PART_OF_JOINT.items() if name.startswith(prefix))
+    return f"{ ({'L': 'left', 'R': 'right'}[side]) } {part}" if side and part != "torso" else part
+
+
 @dataclass(frozen=True, eq=False)
 class Parts:
     """What the rules need to know of a model.

@@ -204,7 +204,12 @@ def _truth(model: BodyModel, recipe: Recipe, rng: np.random.Generator) -> list[B
     constraints = ContactConstraints((ContactSample(recipe.contacts),), ConstraintOrigin.REQUEST)
     # Loose limbs and strong contacts: the way together, not what is asked of a refinement.
     config = RefinementConfig(
-        contact_strength=600.0, contact_reach=10.0, joint_stddev=0.6, lateral_stddev=0.3, shape_stddev=1e-4
+        contact_strength=600.0,
+        contact_reach=10.0,
+        joint_stddev=0.6,
+        lateral_stddev=0.3,
+        shape_stddev=1e-4,
+        penetration_weight=10.0,
     )
     return [body.detached() for body in refine(persons, constraints, config).bodies]
 

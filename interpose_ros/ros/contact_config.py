@@ -13,6 +13,7 @@ class NodeContactConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     use: bool = Field(True, description="Offer ~/refine_contact_pose, where its body model has been prepared.")
+    smplx_file: str = Field("", description="SMPL-X model file (.npz) of the user's own; empty: bodies are Anny only.")
     deadline: float = Field(
         10.0, gt=0.0, le=600.0, description="Time after which the best bodies so far are the answer [s]."
     )
