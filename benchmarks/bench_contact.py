@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/bench/contact.json"))
     options = parser.parse_args()
 
+    from contact_growth import growth
     from tqdm import tqdm
 
     plain_every = max(options.scenes // max(options.plain, 1), 1)
@@ -42,6 +43,7 @@ def main() -> None:
         rows = list(tqdm(pool.imap_unordered(_scene, tasks), total=len(tasks), unit="scene"))
     rows = [row for row in rows if row is not None]
     result = summarise(rows)
+    result["assignment_by_contacts"] = growth()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print_table(result)
@@ -211,6 +213,9 @@ def print_table(result: dict) -> None:
             if method in result[kind]:
                 values = "".join(f"{result[kind][method][column]:16.1f}" for column in COLUMNS)
                 print(f"{kind + ' ' + method:22s}{values}")
+    for count, cost in result["assignment_by_contacts"].items():
+        listed = "minutes" if cost["enumeration_ms"] is None else f"{cost['enumeration_ms']:.1f} ms"
+        print(f"sides of {count:>2s} contacts: search {cost['search_ms']:.2f} ms, enumeration {listed}")
 
 
 if __name__ == "__main__":
