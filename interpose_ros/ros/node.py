@@ -87,6 +87,7 @@ class InterposeNode(LifecycleNode):
         """Subscribe."""
         assert self._pipeline is not None
         result = super().on_activate(state)
+        self._contact.set_active(True)
         if self._config.odometry.use:
             self._odometry = OdometryScale(self, self._config.odometry)
         scaled = self._odometry.scaled if self._odometry is not None else _without_scale
@@ -111,7 +112,6 @@ class InterposeNode(LifecycleNode):
             self.create_timer(CHECK_PERIOD, self._check, clock=self._steady),
             self.create_timer(self._config.tf_period, self.edges_changed, clock=self._steady),
         ]
-        self._contact.set_active(True)
         self.get_logger().info("active")
         return result
 
