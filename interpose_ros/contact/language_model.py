@@ -109,13 +109,15 @@ def ask(image_bgr: UInt8[np.ndarray, "h w 3"], people: int, config: LanguageMode
             _log.info("%s answered: %s", config.model, text)
     answers = tuple(read_answer(text, people) for text in texts)
     understood = [answer for answer in answers if answer.understood]
-    if len([a for a in understood if a.contacts]) < config.least_answers and len(understood) < len(answers):
+    if not understood:
         raise LanguageModelError(
             LanguageModelFailure.NOT_UNDERSTOOD,
-            f"{len(answers) - len(understood)} of {len(answers)} answers of {config.model} hold neither JSON nor a table",
+            f"none of {len(answers)} answers of {config.model} holds JSON or a table",
         )
     least = round(config.least_votes * len(understood)) if people == 1 else 0
-    samples = from_votes([a.contacts for a in understood], order_open=people == 2, least_votes=least)
+    knows = sum(bool(answer.contacts) for answer in understood) >= config.least_answers
+    votes = [answer.contacts for answer in understood] if knows else []
+    samples = from_votes(votes, order_open=people == 2, least_votes=least)
     return LanguageModelAnswers(
         ContactConstraints(samples, ConstraintOrigin.LANGUAGE_MODEL),
         answers,

@@ -135,3 +135,20 @@ def test_answers_are_logged_on_request_only(caplog):
         assert "shake hands" not in caplog.text
         ask(IMAGE, 2, settings(url, log_answers=True))
     assert "shake hands" in caplog.text
+
+
+def test_too_few_answers_with_contacts_count_as_knowing_nothing():
+    with servers.serving(servers.VLLM()) as url:
+        assert not ask(IMAGE, 2, settings(url, least_answers=3)).constraints.empty
+        assert ask(IMAGE, 2, settings(url, least_answers=4)).constraints.empty
+
+
+def test_one_person_drops_what_few_answers_say():
+    class Yoga(servers.VLLM):
+        def choices(self, request):
+            common, rare = '["hand", "foot"]', '["head", "ground"]'
+            return [f"[{common}, {rare}]"] + [f"[{common}]"] * (request["n"] - 1)
+
+    with servers.serving(Yoga()) as url:
+        result = ask(IMAGE, 1, settings(url))
+    assert result.constraints.contacts == (Contact(ContactEnd(0, "foot"), ContactEnd(0, "hand")),)
