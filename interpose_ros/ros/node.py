@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
@@ -77,10 +78,13 @@ class InterposeNode(LifecycleNode):
             self._config, self._core_config = read_parameters(self)
             self._pipeline = InterposePipeline.from_config(self._core_config)
             self._keyframe_choice = keyframe_choice_from(self._config, self._core_config, self._base_motion, self.warn)
+            self._contact.configure(self._config.contact)
         except (ValueError, FileNotFoundError, RuntimeError) as error:
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
-        self._contact.configure(self._config.contact)
+        except Exception:  # rclpy would turn it into a failed transition without a word
+            self.get_logger().error(f"cannot configure:\n{traceback.format_exc()}")
+            return TransitionCallbackReturn.FAILURE
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
