@@ -267,6 +267,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except RuntimeError:
+        if rclpy.ok():
+            raise
+        return 130  # the context ended under a call: rclpy's own handler took the signal first
     finally:
         rclpy.try_shutdown()
         if spinner.is_alive():
