@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("openai")
+pytest.importorskip("openai", reason="comes with the extra contact, as in make env")
 
 from interpose_ros.contact.constraints import ConstraintOrigin, Contact, ContactEnd
 from interpose_ros.contact.language_model import LanguageModelConfig, LanguageModelError, LanguageModelFailure, ask

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-rclpy = pytest.importorskip("rclpy")
+rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 pytestmark = pytest.mark.ros
 
 from nav_msgs.msg import Odometry

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-pytest.importorskip("rclpy")
+pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 pytestmark = pytest.mark.ros
 
 from .short_bag import cut

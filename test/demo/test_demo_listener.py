@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-pytest.importorskip("rclpy")
+pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 pytestmark = pytest.mark.ros
 
 from geometry_msgs.msg import Quaternion, Vector3

@@ -47,9 +47,25 @@ def test_texture_moves_as_the_camera_does():
     # 0.2 m to the right, at 4 m distance and 200 pixels focal length: the image moves 10 pixels to the left.
     after = room.render(CAMERA, np.eye(3), np.array([0.2, 0.0, 0.0]))
     np.testing.assert_allclose(after[110:130, 110:190].astype(int), before[110:130, 120:200].astype(int), atol=2)
-    turned = room.render(CAMERA, rotation_exp(np.array([0.0, np.arctan(0.25), 0.0])), np.zeros(3))
-    # Turning right by atan(50 / 200) brings what was 50 pixels right of the centre there.
-    assert abs(int(turned[120, 160, 0]) - int(before[120, 210, 0])) < 60
+
+
+def test_turning_on_the_spot_moves_the_image_by_a_homography():
+    rng = np.random.default_rng(1)
+    coarse = [rng.integers(0, 255, (50, 50, 3)).astype(np.uint8) for _ in range(6)]
+    textures = [cv2.resize(image, (400, 400), interpolation=cv2.INTER_LINEAR) for image in coarse]
+    room = Room(Box(np.zeros(3), np.array([4.0, 2.0, 4.0]), 0.0, textures, 50.0), [])
+    R_world_camera = rotation_exp(np.array([0.0, np.arctan(0.25), 0.0]))
+    before, turned = (room.render(CAMERA, R, np.zeros(3)) for R in (np.eye(3), R_world_camera))
+
+    def difference(R: np.ndarray) -> float:
+        H_before_turned = CAMERA.K @ R @ np.linalg.inv(CAMERA.K)
+        expected = cv2.warpPerspective(
+            before, H_before_turned, (320, 240), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        )
+        return float(np.median(np.abs(expected[40:200, 40:200].astype(int) - turned[40:200, 40:200])))
+
+    assert difference(R_world_camera) <= 3.0
+    assert difference(R_world_camera.T) > 20.0
 
 
 def test_free_places_keep_their_distance():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
-rclpy = pytest.importorskip("rclpy")
+rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 from PIL import Image as PillowImage
 from rclpy.qos import QoSProfile

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
-pytest.importorskip("rclpy")
+pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 from PIL import Image as PillowImage
 from scipy.spatial.transform import Rotation

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
-pytest.importorskip("rclpy")
+pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.ros.frame_ring import FrameRing, StreamFrame

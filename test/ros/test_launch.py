@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 pytestmark = pytest.mark.ros
-rclpy = pytest.importorskip("rclpy")
+rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 from lifecycle_msgs.srv import GetState
 

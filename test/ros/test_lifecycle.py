@@ -3,7 +3,7 @@
 import pytest
 
 pytestmark = pytest.mark.ros
-rclpy = pytest.importorskip("rclpy")
+rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
-rclpy = pytest.importorskip("rclpy")
+rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 from scipy.spatial.transform import Rotation
 from std_srvs.srv import Trigger

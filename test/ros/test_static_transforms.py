@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
-pytest.importorskip("rclpy")
+pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 from geometry_msgs.msg import TransformStamped
 from tf2_msgs.msg import TFMessage

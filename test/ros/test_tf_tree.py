@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
-pytest.importorskip("rclpy")
+pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 from interpose_ros.ros.publication import tf_message
 from interpose_ros.ros.tf_tree import Offer, TfEdge, TfTree

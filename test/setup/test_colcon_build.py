@@ -10,7 +10,7 @@ import pytest
 from .locations import PYTHON, REPOSITORY
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(600)]
-pytest.importorskip("rclpy")
+pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 USE = """
 import interpose_ros.geometry

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
-pytest.importorskip("rclpy")
+pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 from cv_bridge import CvBridge, CvBridgeError
 from sensor_msgs.msg import CompressedImage, Image

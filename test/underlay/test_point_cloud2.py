@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
-pytest.importorskip("rclpy")
+pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 from sensor_msgs.msg import PointField
 from sensor_msgs_py import point_cloud2

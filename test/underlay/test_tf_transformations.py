@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
-tf_transformations = pytest.importorskip("tf_transformations")
+tf_transformations = pytest.importorskip("tf_transformations", reason="the ROS-free core is tested without it")
 
 HALF = math.sqrt(0.5)
 
