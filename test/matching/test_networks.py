@@ -98,6 +98,19 @@ def test_sides_of_any_length_keep_their_accuracy(extractor, matcher, size):
     np.testing.assert_allclose(shift[close].mean(axis=0), [30, 20], atol=0.75)
 
 
+def test_xfeat_never_stretches_an_image():
+    """Rows that continue the border to a multiple of 32 are what it adds by itself, so they change nothing."""
+    image = textured_image(320, 240)
+    extractor = XFeatExtractor(max_keypoints=8192)
+    found = extractor.extract(image)
+    given = extractor.extract(np.pad(image, ((0, 16), (0, 0), (0, 0)), mode="edge")).keypoints
+    inside = given[given[:, 1] <= 239]
+    assert len(found) > 200
+    np.testing.assert_allclose(found.keypoints, inside, atol=1e-9)
+    # On the whole pixels of the image itself, which those of a stretched one are not.
+    np.testing.assert_allclose(found.keypoints, np.round(found.keypoints), atol=1e-3)
+
+
 def test_descriptors_are_unit_vectors_within_the_image(extractor):
     features = extractor.extract(textured_image())
     assert 100 < len(features) <= 512
