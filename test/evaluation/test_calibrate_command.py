@@ -6,9 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from interpose_ros.cli import EXIT_FAILED, main
+from interpose_ros.cli import main
 from interpose_ros.evaluation.calibrate_command import calibration
 from interpose_ros.evaluation.calibration import CalibrationError, Observation
+from interpose_ros.exit_status import EXIT_FAILED
 from interpose_ros.selection.confidence import load_calibration
 
 

@@ -14,8 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import scene
 
 from interpose_ros.answer import Branch
-from interpose_ros.cli import EXIT_FAILED, EXIT_OK, EXIT_REFUSED, main
+from interpose_ros.cli import main
 from interpose_ros.config import InterposeConfig
+from interpose_ros.exit_status import EXIT_FAILED, EXIT_OK, EXIT_REFUSED
 from interpose_ros.geometry.distances import direction_distance, rotation_distance
 from interpose_ros.geometry.se3 import inverse
 from interpose_ros.interpolation.clip import LazyView
