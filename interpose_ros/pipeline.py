@@ -85,6 +85,11 @@ class InterposePipeline:
             second_store=_second_store(config),
         )
 
+    @property
+    def clip_estimator(self) -> PoseEstimator:
+        """What finds poses over frames in between."""
+        return self._clip_estimator
+
     def estimate(
         self,
         view_a: View,
