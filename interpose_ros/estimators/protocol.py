@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from interpose_ros.geometry.cloud import Cloud
 from interpose_ros.matching.two_view import MotionModel
 from interpose_ros.refusal import Refusal
 from interpose_ros.views import View
@@ -27,6 +28,7 @@ class PoseEstimate:
         length_b_a: metric length of ``t_b_a``, where the estimator is metric; NaN otherwise.
         frames_used: views between the first and the last that the estimate rests on.
         evidence: named numbers that confidence is computed from.
+        cloud: points that the estimator found on the way; None where it keeps none.
     """
 
     R_b_a: Float[np.ndarray, "3 3"]
@@ -37,6 +39,7 @@ class PoseEstimate:
     length_b_a: float = float("nan")
     frames_used: tuple[View, ...] = ()
     evidence: Mapping[str, float] = field(default_factory=dict)
+    cloud: Cloud | None = None
 
 
 @runtime_checkable

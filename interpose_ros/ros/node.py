@@ -25,6 +25,7 @@ from interpose_ros.odometry import BaseMotion, NoScale
 from interpose_ros.pipeline import InterposePipeline
 from interpose_ros.ros.contact_service import ContactService
 from interpose_ros.ros.diagnostics import node_status, tf_status
+from interpose_ros.ros.displays import Displays
 from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyframe_choice_from
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.odometry import OdometryScale
@@ -35,6 +36,7 @@ from interpose_ros.ros.session import Session
 from interpose_ros.ros.subscriptions import PATIENCE, MeetingSubscription, compressed_topic
 from interpose_ros.ros.tf_link import TfLink
 from interpose_ros.srv import GetRelativePose, ListKeyframes
+from interpose_ros.views import View
 
 CHECK_PERIOD = 0.1
 DIAGNOSTICS_PERIOD = 1.0
@@ -61,6 +63,7 @@ class InterposeNode(LifecycleNode):
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._pose_publisher = self.create_lifecycle_publisher(RelativePose, "~/relative_pose", QoSProfile(depth=100))
         self._tf_publisher = self.create_lifecycle_publisher(TFMessage, "/tf", QoSProfile(depth=100))
+        self._displays = Displays(self)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
         self.create_service(GetRelativePose, "~/get_relative_pose", self._on_get_relative_pose)
         self.create_service(ListKeyframes, "~/list_keyframes", self._on_list_keyframes)
@@ -92,6 +95,7 @@ class InterposeNode(LifecycleNode):
         assert self._pipeline is not None
         result = super().on_activate(state)
         self._contact.set_active(True)
+        self._displays.start(unit_is_allowed=self._config.unscaled_tf == "unit")
         if self._config.odometry.use:
             self._odometry = OdometryScale(self, self._config.odometry)
         scaled = self._odometry.scaled if self._odometry is not None else _without_scale
@@ -155,8 +159,23 @@ class InterposeNode(LifecycleNode):
     def edges_changed(self) -> None:
         """Send every live edge."""
         session, link = self._session, self._tf_link
-        if session is not None and link is not None and (edges := session.edges):
+        if session is None or link is None:
+            return
+        edges = session.edges
+        self._displays.edges(edges, session.frame_name)
+        if edges:
             link.send(edges, session.frame_name)
+
+    def keyframe_added(self, view: View) -> None:
+        """A new keyframe is held."""
+
+    def answered(self, answer: PairAnswer, view_a: View, view_b: View) -> None:
+        """Show an answer to whoever looks."""
+        session = self._session
+        if session is not None:
+            pair = (answer.keyframe_a, answer.keyframe_b)
+            frame = session.frame_name(answer.keyframe_a) if session.is_edge(pair) else None
+            self._displays.answered(answer, view_a, view_b, frame)
 
     def foreign_parent(self, frame: str) -> str | None:
         """The parent that somebody else gives a frame on /tf."""
@@ -268,6 +287,7 @@ class InterposeNode(LifecycleNode):
             session.reset("the node is deactivated")
             if not session.stop(STOP_TIMEOUT):
                 self.get_logger().warning("the pair in hand is still being worked on; its result will be dropped")
+        self._displays.stop(STOP_TIMEOUT)
 
 
 def _without_scale(answer: PairAnswer) -> PairAnswer:

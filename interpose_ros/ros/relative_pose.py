@@ -203,6 +203,7 @@ def _inverse_candidate(candidate: Candidate) -> Candidate:
             direction_b_a=direction_a_b,
             rotation_covariance=R_a_b @ result.rotation_covariance @ R_a_b.T,
             frames_used=result.frames_used[::-1],
+            cloud=None,  # it is in the other camera's frame
         )
     return replace(candidate, clip=clip, result=result)
 

@@ -37,6 +37,12 @@ class SessionOutput(Protocol):
     def edges_changed(self) -> None:
         """There is a new edge to send."""
 
+    def keyframe_added(self, view: View) -> None:
+        """A new keyframe is held."""
+
+    def answered(self, answer: PairAnswer, view_a: View, view_b: View) -> None:
+        """An answer of the pipeline, after its message has gone to ``relative_pose``."""
+
     def warn(self, text: str) -> None:
         """A sentence for the log."""
 
@@ -233,6 +239,7 @@ class Session:
                 self._forget(gone)
             if not is_new:
                 return
+            self._output.keyframe_added(view)
             pairs = self._pair_choice.pairs(name, self._store)
             self._pending.update(pairs)
             generation = self._generation
@@ -294,6 +301,7 @@ class Session:
             else:
                 is_new_edge = False
         self._publish(self.message(answer))
+        self._output.answered(answer, view_a, view_b)
         if is_new_edge:
             self._output.edges_changed()
 
