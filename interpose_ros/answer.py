@@ -97,6 +97,7 @@ class PairAnswer:
         stage_seconds: wall-clock seconds per stage.
         matched_pixels: pixels of the verified matches between the keyframes themselves, for pictures.
         frames_used: views in between that the answer rests on, in order from A to B.
+        best_so_far: what had been found when the work was cut short; None where it was not.
     """
 
     keyframe_a: KeyframeId
@@ -111,6 +112,7 @@ class PairAnswer:
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     matched_pixels: tuple[Float[np.ndarray, "m 2"], Float[np.ndarray, "m 2"]] | None = None
     frames_used: tuple[View, ...] = ()
+    best_so_far: PairAnswer | None = None
 
     def __post_init__(self) -> None:
         if (self.selected is None) == (self.refusal is None):

@@ -17,8 +17,8 @@ class Budget:
         deadline: point in time on ``time.monotonic()``'s clock, in seconds.
     """
 
-    clips: float = math.inf
-    seconds: float = math.inf
+    clips: int | float = math.inf
+    seconds: int | float = math.inf
     deadline: float = math.inf
 
     def __post_init__(self) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from interpose_ros.answer import Branch, Candidate
 from interpose_ros.config import DecisionConfig
-from interpose_ros.selection.confidence import Confidence
+from interpose_ros.estimators.protocol import PoseEstimate
+from interpose_ros.refusal import Refusal, RefusalReason
+from interpose_ros.selection.confidence import UNCALIBRATED_CONFIDENCE, Calibration, Confidence
 
 
 def reason_against_confidence(confidence: Confidence, config: DecisionConfig) -> str | None:
@@ -76,3 +79,36 @@ def _first_failure(evidence: Mapping[str, float], limits: tuple[tuple[str, str, 
         if not evidence[name] >= least:
             return f"{evidence[name]:.3g} {text}; at least {least:.3g} needed"
     return None
+
+
+def confidence_of(
+    calibrations: Mapping[tuple[str, str], Calibration],
+    branch: Branch,
+    estimator: str,
+    result: PoseEstimate | Refusal,
+) -> Confidence | None:
+    """Confidence of a result by the calibration of its branch and estimator; None where there is no estimate."""
+    if isinstance(result, Refusal):
+        return None
+    calibration = calibrations.get((branch.value, estimator))
+    if calibration is None:
+        return UNCALIBRATED_CONFIDENCE
+    return calibration.confidence(result.evidence, result.direction_b_a is not None)
+
+
+def refusal_of(
+    candidate: Candidate,
+    config: DecisionConfig,
+    reason_against: Callable[[Mapping[str, float], DecisionConfig], str | None],
+) -> Refusal | None:
+    """Why a candidate may not become the answer; None where it may.
+
+    Its calibrated confidence decides; without a calibration ``reason_against`` does, from the evidence.
+    """
+    if isinstance(candidate.result, Refusal):
+        return candidate.result
+    if candidate.confidence is not None and candidate.confidence.is_calibrated:
+        text = reason_against_confidence(candidate.confidence, config)
+    else:
+        text = reason_against(candidate.result.evidence, config)
+    return None if text is None else Refusal(RefusalReason.LOW_CONFIDENCE, text)
