@@ -3,39 +3,103 @@
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from interpose_ros.evaluation.pair_files import load_pair_file
-from interpose_ros.evaluation.run import evaluate_pairs, summarise
+from interpose_ros.evaluation.engines import engine_from_name, engine_name
 from interpose_ros.exit_status import EXIT_OK
+
+ESTIMATORS = ("features", "dust3r")
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    evaluate = commands.add_parser("evaluate", help="answer every pair of a pair file and compare with its truth")
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="answer every pair of a pair file and compare with its truth",
+        description="Answer every pair of a pair file and compare with its truth. A run that was interrupted goes on where "
+        "it was when the command is given again.",
+    )
     evaluate.add_argument("pairs", type=Path, metavar="PAIRS.json")
-    evaluate.add_argument("--out", type=Path, required=True, metavar="DIR", help="for rows.jsonl and summary.json")
-    evaluate.add_argument("--without-frames", action="store_true", help="withhold the frames in between")
+    add_run_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
 
-def _evaluate(options: argparse.Namespace) -> int:
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that makes a run."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for run.json, rows.jsonl, summary.json")
+    parser.add_argument(
+        "--estimator",
+        nargs="+",
+        choices=ESTIMATORS,
+        default=["features"],
+        help="what finds poses over frames in between; the first answers, further ones are compared (default: features)",
+    )
+    parser.add_argument(
+        "--weights", metavar="NAME_OR_PATH", help="of dust3r: a name that `interpose models` lists, or a checkpoint"
+    )
+    parser.add_argument(
+        "--interpolator",
+        nargs="+",
+        default=["recorded"],
+        metavar="NAME",
+        help="where frames in between come from, in the order in which they are tried (default: recorded, the pair file's)",
+    )
+    parser.add_argument("--without-frames", action="store_true", help="withhold all frames in between")
+    parser.add_argument(
+        "--answers-only",
+        action="store_true",
+        help="do not measure hypotheses that the pipeline did not need to look at; quicker, but leaves the oracle less",
+    )
+    parser.add_argument("--device", default="cpu", help="torch device of all networks (default: cpu)")
+    parser.add_argument(
+        "--engine",
+        type=engine_name,
+        default="local",
+        metavar="local|ray[://HOST:PORT]",
+        help="where the pairs are worked on (default: local, this process)",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="of the engine ray (default: as many as it has room for)"
+    )
+
+
+def run_pair_file(pairs: Path, options: argparse.Namespace) -> int:
+    """Make or continue a run of a pair file with the options of ``add_run_options``; prints the headline figures."""
     from tqdm import tqdm
 
-    from interpose_ros.config import InterposeConfig
-    from interpose_ros.pipeline import InterposePipeline
+    from interpose_ros.config import Dust3rConfig, FeatureConfig, InterposeConfig
+    from interpose_ros.evaluation.measured_pair import ToolsFactory
+    from interpose_ros.evaluation.run import RunSettings, evaluate
+    from interpose_ros.evaluation.summary_text import summary_text
 
-    pairs = load_pair_file(options.pairs)
-    pipeline = InterposePipeline.from_config(InterposeConfig())
-    options.out.mkdir(parents=True, exist_ok=True)
-    rows = []
-    with (options.out / "rows.jsonl").open("w", encoding="utf-8") as stream:
-        for row in tqdm(evaluate_pairs(pairs, pipeline, not options.without_frames), total=len(pairs), unit="pair"):
-            rows.append(row)
-            stream.write(json.dumps(row, allow_nan=False) + "\n")
-            stream.flush()
-    summary = json.dumps(summarise(rows), indent=2, allow_nan=False)
-    (options.out / "summary.json").write_text(summary + "\n", encoding="utf-8")
-    print(summary)
+    config = InterposeConfig(
+        estimator=options.estimator[0],
+        features=FeatureConfig(device=options.device),
+        dust3r=Dust3rConfig(weights=options.weights, device=options.device),
+    )
+    interpolators = () if options.without_frames else tuple(options.interpolator)
+    tools = ToolsFactory(tuple(options.estimator), interpolators, not options.answers_only)
+    engine = engine_from_name(options.engine, options.workers)
+    with tqdm(unit="pair", dynamic_ncols=True) as bar:
+        answered = 0
+
+        def on_row(row: Mapping[str, Any], done: int, of: int) -> None:
+            nonlocal answered
+            answered += row["answered"]
+            if bar.total is None:
+                bar.reset(of)
+                bar.initial = done - 1
+                bar.n = done - 1
+            bar.set_postfix_str(f"{answered} answered", refresh=False)
+            bar.update()
+
+        summary = evaluate(pairs, options.out, RunSettings(config, tools), engine, on_row)
+    print(summary_text(summary))
+    print(f"\n{options.out / 'summary.json'} has all figures, {options.out / 'rows.jsonl'} every pair")
     return EXIT_OK
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    return run_pair_file(options.pairs, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ class LabelledPair:
         T_b_a: true pose; None for two places that do not belong together.
         frames: real images in between, in order from A to B.
         scene: place that the images show; pairs of one scene are not independent of each other.
+        overlap: true share of the images that shows the same, 0 to 1; None where the file does not say.
     """
 
     image_a: Path
@@ -39,9 +41,36 @@ class LabelledPair:
     T_b_a: Float[np.ndarray, "4 4"] | None
     frames: tuple[Path, ...]
     scene: str = ""
+    overlap: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PairFile:
+    """The content of a pair file.
+
+    Attributes:
+        name: of the set.
+        translation_unit: of the true translations.
+        protocol: which published protocol the pairs follow, such as ``scannet-50-65``; "" where none.
+        pairs: at least one.
+    """
+
+    name: str
+    translation_unit: str
+    protocol: str
+    pairs: list[LabelledPair]
 
 
 def load_pair_file(path: Path) -> list[LabelledPair]:
+    """The pairs of a pair file.
+
+    Raises:
+        PairFileError: the file does not exist, is no JSON, holds no pairs, or a pair lacks something.
+    """
+    return read_pair_file(path).pairs
+
+
+def read_pair_file(path: Path) -> PairFile:
     """Read a pair file.
 
     Raises:
@@ -56,7 +85,27 @@ def load_pair_file(path: Path) -> list[LabelledPair]:
     pairs = data.get("pairs") if isinstance(data, dict) else None
     if not isinstance(pairs, list) or not pairs:
         raise PairFileError(f'{path} has no pairs: it needs a list "pairs" with at least one entry')
-    return [_pair(path, number, pair) for number, pair in enumerate(pairs)]
+    return PairFile(
+        name=str(data.get("name", path.stem)),
+        translation_unit=str(data.get("translation_unit", "")),
+        protocol=str(data.get("protocol", "")),
+        pairs=[_pair(path, number, pair) for number, pair in enumerate(pairs)],
+    )
+
+
+def require_images(path: Path, pairs: Sequence[LabelledPair]) -> None:
+    """Look for the images of all pairs before any work is begun.
+
+    Raises:
+        PairFileError: some are not there; the message names the first and counts all.
+    """
+    wanted = {file for pair in pairs for file in (pair.image_a, pair.image_b, *pair.frames)}
+    missing = sorted(file for file in wanted if not file.is_file())
+    if missing:
+        raise PairFileError(
+            f"{len(missing)} of the {len(wanted)} images of {path} are not there, the first: {missing[0]}; paths in a pair "
+            "file are relative to the folder that it lies in"
+        )
 
 
 def _pair(path: Path, number: int, pair: Any) -> LabelledPair:
@@ -76,11 +125,20 @@ def _pair(path: Path, number: int, pair: Any) -> LabelledPair:
             T_b_a,
             tuple(path.parent / frame for frame in pair.get("frames") or ()),
             str(pair.get("scene", path.parent.name)),
+            _overlap(pair.get("overlap")),
         )
     except KeyError as error:
         raise PairFileError(f"{path}, pair {number}: {error} is missing") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise PairFileError(f"{path}, pair {number}: {error}") from error
+
+
+def _overlap(value: Any) -> float | None:
+    if value is None:
+        return None
+    if not 0.0 <= float(value) <= 1.0:
+        raise ValueError(f"overlap must be a share between 0 and 1, not {value}")
+    return float(value)
 
 
 def _intrinsics(K: Any) -> tuple[float, float, float, float]:

@@ -1,87 +1,114 @@
-"""Every pair of a pair file through the pipeline, and what came out."""
+"""A run: every pair of a pair file through an engine, row by row onto disk, then the summary."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from interpose_ros.config import InterposeConfig
+from interpose_ros.engine.protocol import Engine, Finished, Task
+from interpose_ros.evaluation.journal import open_journal, write_atomically
+from interpose_ros.evaluation.measured_pair import MeasuredPair, ToolsFactory, measure_pair
+from interpose_ros.evaluation.pair_files import PairFile, read_pair_file, require_images
+from interpose_ros.evaluation.pose_errors import METRE_BASELINE, OTHER_BASELINE
+from interpose_ros.evaluation.row import refused_row
+from interpose_ros.evaluation.run_record import begin_run, file_hash
+from interpose_ros.evaluation.summary import SEED, summarise
+from interpose_ros.refusal import Refusal, RefusalReason
 
-from interpose_ros.evaluation.images import load_view
-from interpose_ros.evaluation.pair_files import LabelledPair
-from interpose_ros.geometry.distances import direction_distance, rotation_angle, rotation_distance
-from interpose_ros.interpolation.clip import LazyView
-from interpose_ros.interpolation.recorded import ListedFramesInterpolator
-from interpose_ros.pipeline import InterposePipeline
-from interpose_ros.views import KeyframeId, View
+ROWS, RUN, SUMMARY = "rows.jsonl", "run.json", "summary.json"
 
 
-def evaluate_pairs(
-    pairs: Sequence[LabelledPair], pipeline: InterposePipeline, with_frames: bool
-) -> Iterator[dict[str, Any]]:
-    """One row of plain JSON values per pair, as it finishes. Angles in degrees; what does not exist is None.
+@dataclass(frozen=True)
+class RunSettings:
+    """What a run does with every pair.
+
+    Attributes:
+        config: of the pipeline.
+        tools: estimators, interpolators, and whether every hypothesis is measured.
+    """
+
+    config: InterposeConfig
+    tools: ToolsFactory
+
+
+def evaluate(
+    pair_file: Path,
+    folder: Path,
+    settings: RunSettings,
+    engine: Engine,
+    on_row: Callable[[Mapping[str, Any], int, int], None] = lambda row, done, of: None,
+) -> dict[str, Any]:
+    """Measure the pairs that the folder has no row of yet, and write the summary of all.
+
+    Args:
+        pair_file: the pairs.
+        folder: takes run.json, rows.jsonl and summary.json; of an earlier run with the same settings it is continued.
+        settings: what is done with every pair.
+        engine: where.
+        on_row: called with every new row, the number of rows and that of all pairs.
+
+    Returns:
+        The content of summary.json.
 
     Raises:
-        ImageError: an image of a pair cannot be used.
+        PairFileError: the pair file cannot be used, or images are missing.
+        OtherRunError: the folder holds another run.
+        JournalError: another process writes to the folder, or a row is damaged.
     """
-    for pair in pairs:
-        stamps = range(len(pair.frames) + 2)
-        view_a = load_view(pair.image_a, pair.intrinsics_a, pair.distortion_a, stamps[0])
-        view_b = load_view(pair.image_b, pair.intrinsics_b, pair.distortion_b, stamps[-1])
-        frames = [_lazy(frame, pair, number) for number, frame in enumerate(pair.frames, 1)] if with_frames else []
-        start = time.perf_counter()
-        answer = pipeline.estimate(view_a, view_b, [ListedFramesInterpolator(frames)])
-        seconds = time.perf_counter() - start
-        estimate = answer.estimate
-        rotation_error = direction_error = true_rotation = None
-        if pair.T_b_a is not None:
-            true_rotation = float(np.degrees(rotation_angle(pair.T_b_a[:3, :3])))
-            if estimate is not None:
-                rotation_error = float(np.degrees(rotation_distance(estimate.R_b_a, pair.T_b_a[:3, :3])))
-                if estimate.direction_b_a is not None and np.linalg.norm(pair.T_b_a[:3, 3]) > 0:
-                    direction_error = float(np.degrees(direction_distance(estimate.direction_b_a, pair.T_b_a[:3, 3])))
-        yield {
-            "image0": str(pair.image_a),
-            "image1": str(pair.image_b),
-            "related": pair.T_b_a is not None,
-            "true_rotation_deg": true_rotation,
-            "answered": estimate is not None,
-            "branch": answer.branch.value,
-            "model": estimate.model.value if estimate is not None else None,
-            "rotation_error_deg": rotation_error,
-            "translation_error_deg": direction_error,
-            "overlap": answer.overlap.smaller,
-            "inliers": answer.inliers,
-            "frames_used": len(answer.frames_used),
-            "reason": answer.refusal.text if answer.refusal is not None else "",
-            "seconds": seconds,
-        }
+    content = read_pair_file(pair_file)
+    require_images(pair_file, content.pairs)
+    folder.mkdir(parents=True, exist_ok=True)
+    begin_run(folder, run_identity(pair_file, content, settings), {"engine": engine.name})
+    jobs = [MeasuredPair(number, pair, min_baseline(content)) for number, pair in enumerate(content.pairs)]
+    with open_journal(folder / ROWS) as journal:
+        rows = list(journal.rows)
+        done = {row["pair"] for row in rows}
+        left = [job for job in jobs if job.number not in done]
+        task = Task(settings.tools, measure_pair, settings.config)
+        for outcome in engine.run(task, left):
+            job = left[outcome.job]
+            if isinstance(outcome, Finished):
+                row = outcome.result
+            else:
+                refusal = Refusal(RefusalReason.INTERNAL, outcome.reason)
+                row = refused_row(job.number, job.pair, refusal, job.min_baseline)
+            journal.append(row)
+            rows.append(row)
+            on_row(row, len(rows), len(jobs))
+    summary = summarise(rows, settings.config.decision.min_confidence)
+    write_summary(folder, summary)
+    return summary
 
 
-def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Counts and rates of a run; a refusal counts as a miss."""
-    related = [row for row in rows if row["related"]]
-    unrelated = [row for row in rows if not row["related"]]
-    errors = [row["rotation_error_deg"] for row in related if row["rotation_error_deg"] is not None]
+def run_identity(pair_file: Path, content: PairFile, settings: RunSettings) -> dict[str, Any]:
+    """What must be equal for rows to be of one run."""
     return {
-        "n": len(rows),
-        "answered": sum(row["answered"] for row in related),
-        "refused": sum(not row["answered"] for row in related),
-        "median_rotation_deg": float(np.median(errors)) if errors else None,
-        "recall_deg": {
-            str(limit): sum(error <= limit for error in errors) / len(related) if related else None
-            for limit in (5, 15, 30)
+        "pairs": {
+            "file": str(pair_file.resolve()),
+            "name": content.name,
+            "protocol": content.protocol,
+            "count": len(content.pairs),
+            "sha256": file_hash(pair_file),
         },
-        "wrong_by_more_than_15_deg": sum(error > 15 for error in errors),
-        "unrelated": {"answered": sum(row["answered"] for row in unrelated), "of": len(unrelated)},
-        "seconds_per_pair": float(np.median([row["seconds"] for row in rows])) if rows else None,
+        "settings": {
+            "estimators": list(settings.tools.estimators),
+            "interpolators": list(settings.tools.interpolators),
+            "every_hypothesis": settings.tools.every_hypothesis,
+        },
+        "config": settings.config.model_dump(mode="json"),
+        "seeds": {"bootstrap": SEED},
     }
 
 
-def _lazy(path: Path, pair: LabelledPair, stamp_ns: int) -> LazyView:
-    def load() -> View:
-        return load_view(path, pair.intrinsics_a, pair.distortion_a, stamp_ns)
+def min_baseline(content: PairFile) -> float:
+    """Shortest true translation of a pair file that has a direction, in its unit."""
+    return METRE_BASELINE if content.translation_unit in ("metres", "meters", "m") else OTHER_BASELINE
 
-    return LazyView(KeyframeId("camera", stamp_ns), load)
+
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Write summary.json."""
+    write_atomically(folder / SUMMARY, json.dumps(summary, indent=2, allow_nan=False) + "\n")
