@@ -1,0 +1,100 @@
+"""The process that answers pairs, as the rest of this program uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from interpose_ros.answer import PairAnswer
+from interpose_ros.config import InterposeConfig
+from interpose_ros.engine.pair_work import PairJob, PairWork, loads_quickly
+from interpose_ros.engine.worker_process import WorkerProcess
+from interpose_ros.engine.worker_status import WorkerLimits, WorkerState, WorkerStatus
+from interpose_ros.interpolation.clip import LazyView
+from interpose_ros.selection.budget import Budget
+from interpose_ros.views import View
+
+MOST_DEATHS = 3
+"""Processes that may die while they load, before loading counts as failed."""
+
+QUICK = 5.0
+"""Seconds that slow models are waited for when the worker is made; they go on loading afterwards."""
+
+
+class PairWorker:
+    """Answers pairs in a process of its own, which is started again when it is lost."""
+
+    def __init__(self, config: InterposeConfig, limits: WorkerLimits, log: Callable[[str], None]) -> None:
+        """Start the process; ``log`` is told sentences for people."""
+        self._is_quick = loads_quickly(config)
+        self._limits = limits
+        self._process: WorkerProcess[PairJob, PairAnswer] = WorkerProcess(
+            "interpose_pairs", PairWork(config), limits, log
+        )
+        self._process.start()
+
+    @property
+    def status(self) -> WorkerStatus:
+        """How the process is."""
+        return self._process.status
+
+    def wait_until_usable(self) -> WorkerStatus:
+        """Wait until all files have been found readable and the models are loaded; of slow ones, only for ``QUICK``.
+
+        Raises:
+            ValueError: they cannot be loaded; the message says why.
+            TimeoutError: even looking at the files took longer than loading may take.
+        """
+        status = self._process.wait_until(lambda now: now.checked or _is_over(now), self._limits.load)
+        if not _is_over(status):
+            status = self._process.wait_until(_is_over, self._limits.load if self._is_quick else QUICK)
+        if status.state is WorkerState.FAILED or status.restarts >= MOST_DEATHS:
+            raise ValueError(status.text or status.last_failure)
+        if not status.checked:
+            raise TimeoutError(f"the models were not loaded within {self._limits.load:g} s: {status.text}")
+        return status
+
+    def estimate(
+        self,
+        view_a: View,
+        view_b: View,
+        frames: Sequence[LazyView] = (),
+        *,
+        budget: Budget | None = None,
+        progress: Callable[[str, float], None] = lambda stage, fraction: None,
+        best: Callable[[PairAnswer], None] = lambda answer: None,
+        cancelled: Callable[[], bool] = lambda: False,
+        is_urgent: bool = False,
+    ) -> PairAnswer:
+        """Pose of B with respect to A.
+
+        Args:
+            view_a, view_b: the keyframes.
+            frames: what their camera saw in between, oldest first; each is loaded here when the worker needs it.
+            budget: what may be spent; no limit by default.
+            progress: told the stage and the fraction of the whole.
+            best: told the best answer so far.
+            cancelled: asked all the time; True ends the work within a second.
+            is_urgent: goes before pairs that are not.
+
+        Raises:
+            WorkerFailure: there is no answer; its kind and text say why.
+            CancelledJob: ``cancelled`` said so; holds the best answer so far.
+        """
+        job = PairJob(view_a, view_b, tuple(frame.keyframe_id for frame in frames), budget or Budget())
+        return self._process.run(
+            job,
+            progress=progress,
+            best=best,
+            answer=lambda index: frames[index].load(),
+            cancelled=cancelled,
+            is_urgent=is_urgent,
+        )
+
+    def stop(self, timeout: float) -> bool:
+        """End the process. True when it has ended within ``timeout`` seconds."""
+        return self._process.stop(timeout)
+
+
+def _is_over(status: WorkerStatus) -> bool:
+    ends = (WorkerState.READY, WorkerState.BUSY, WorkerState.FAILED, WorkerState.STOPPED)
+    return status.state in ends or status.restarts >= MOST_DEATHS
