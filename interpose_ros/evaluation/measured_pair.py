@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from interpose_ros.answer import Candidate, PairAnswer
 from interpose_ros.config import InterposeConfig
 from interpose_ros.estimators.features import FeaturesEstimator
@@ -21,7 +23,6 @@ from interpose_ros.interpolation.recorded import ListedFramesInterpolator
 from interpose_ros.pipeline import InterposePipeline
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.views import KeyframeId, View
-
 
 SPREAD_FRAMES = 3
 """Frames beside the two keyframes with which InterPose (CVPR 2025) found its lowest error."""
