@@ -40,7 +40,7 @@ class Accuracy:
     def area_minimum(self, limit: float) -> float:
         """The smaller of the areas of rotation and translation, as PoseCrafter reports it; of rotation alone where no
         true translation has a direction."""
-        areas = (area_under_recall(self.rotation, limit), area_under_recall(self.translation, limit))
+        areas = (area_under_recall(self.rotation, float(limit)), area_under_recall(self.translation, float(limit)))
         return float(np.fmin(*areas))
 
     def summary(self) -> dict[str, Any]:
@@ -57,12 +57,12 @@ class Accuracy:
             "median_rotation_deg": median_of_finite(self.rotation),
             "recall_deg": {
                 str(limit): {
-                    "rotation": recall(self.rotation, limit),
-                    "translation": recall(self.translation, limit),
+                    "rotation": recall(self.rotation, float(limit)),
+                    "translation": recall(self.translation, float(limit)),
                 }
                 for limit in RECALL_LIMITS_DEG
             },
-            "auc": {str(limit): self.area(limit) for limit in AUC_LIMITS_DEG},
+            "auc": {str(limit): self.area(float(limit)) for limit in AUC_LIMITS_DEG},
             "auc30_min": self.area_minimum(30.0),
         }
 

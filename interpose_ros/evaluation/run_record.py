@@ -49,9 +49,7 @@ def begin_run(folder: Path, identity: Mapping[str, Any], details: Mapping[str, A
     session = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), **environment(), **details}
     if not path.exists():
         if (folder / "rows.jsonl").exists():
-            raise OtherRunError(
-                f"{folder} has rows.jsonl without run.json, so nobody knows what made it: choose another DIR"
-            )
+            raise OtherRunError(f"{folder} has rows.jsonl but no run.json that says what made it: choose another DIR")
         content = {"format": FORMAT, "program": "interpose_ros", **plain, "sessions": [session]}
     else:
         try:
