@@ -37,6 +37,8 @@ class View:
         image: RGB, 8 bit.
         camera: intrinsics of this image size.
         keyframe_id: name of the image.
+        is_calibrated: False for a generated frame: no camera took it, and its intrinsics are only what they should be. All
+            such frames of a clip share one focal length, with ``camera`` as the prior.
 
     Raises:
         ValueError: the image is too small, too large, or not the size that the camera is for.
@@ -45,6 +47,7 @@ class View:
     image: UInt8[np.ndarray, "h w 3"]
     camera: Camera
     keyframe_id: KeyframeId
+    is_calibrated: bool = True
 
     def __post_init__(self) -> None:
         height, width = self.image.shape[:2]

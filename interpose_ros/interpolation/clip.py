@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -46,10 +46,18 @@ class LazyView:
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """Frames between A and B, in order from A to B, without A and B themselves."""
+    """Frames between A and B, in order from A to B, without A and B themselves.
+
+    Attributes:
+        frames: decoded when they are looked at.
+        origin: where they came from.
+        findings: named numbers that the interpolator found out about the clip, as evidence for selection; for generated
+            clips see ``clip_checks``. Empty for frames that a camera saw.
+    """
 
     frames: Sequence[LazyView]
     origin: ClipOrigin = field(default_factory=lambda: ClipOrigin("recorded", ""))
+    findings: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
