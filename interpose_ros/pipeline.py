@@ -5,19 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from interpose_ros.answer import Branch, Candidate, Overlap, PairAnswer
 from interpose_ros.config import InterposeConfig
 from interpose_ros.estimate_run import EstimateRun, Progress
 from interpose_ros.estimators.features import FeaturesEstimator
-from interpose_ros.estimators.keyframes import KeyframesEstimator
+from interpose_ros.estimators.keyframes import MATCHES, SECOND_OPINION, KeyframesEstimator
 from interpose_ros.estimators.protocol import PoseEstimate, PoseEstimator
 from interpose_ros.interpolation.bridging import choose_bridging_frames
 from interpose_ros.interpolation.clip import Clip, Interpolator
 from interpose_ros.matching.store import MatchStore, VerifiedPair
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.selection.budget import Budget
-from interpose_ros.selection.confidence import Calibration, shipped_calibrations
+from interpose_ros.selection.confidence import (
+    Calibration,
+    calibrations_in,
+    fitting_calibrations,
+    shipped_calibrations,
+)
 from interpose_ros.selection.decision import (
     confidence_of,
     reason_against_bridge,
@@ -43,13 +49,15 @@ class InterposePipeline:
         second_store: MatchStore | None = None,
     ) -> None:
         """``clip_estimator`` finds poses over frames in between; by default ``features``. ``second_store`` matches with
-        other networks, for keyframes that ``store`` leaves in doubt; by default nothing does.
+        other networks, for keyframes that ``store`` leaves in doubt; by default nothing does. ``calibrations`` are those
+        that are configured by default; one for other models than these is not used, and the log says so.
 
         Raises:
-            ValueError: there are no thresholds for the evidence of that estimator.
+            ValueError: there are no thresholds for the evidence of that estimator, or calibrations cannot be read.
         """
-        self.config, self.store = config, store
-        self._calibrations = shipped_calibrations() if calibrations is None else calibrations
+        self.config, self.store, self._second_store = config, store, second_store
+        known = _configured_calibrations(config) if calibrations is None else calibrations
+        self._calibrations = fitting_calibrations(known, self.model_hashes())
         self._keyframes = KeyframesEstimator(store, second_store, self._calibrations, config.decision)
         self._clip_estimator = clip_estimator or FeaturesEstimator(store, config.frames)
         if self._clip_estimator.name not in _REASON_AGAINST:
@@ -136,6 +144,11 @@ class InterposePipeline:
         run.report("selection", 1.0)
         return replace(answer, stage_seconds=run.stage_seconds)
 
+    def model_hashes(self) -> dict[tuple[str, str], str]:
+        """Fingerprints of the weights and settings behind the evidence, by branch and estimator."""
+        stores = ((MATCHES, self.store), (SECOND_OPINION, self._second_store))
+        return {(Branch.MATCHES.value, name): store.fingerprint for name, store in stores if store is not None}
+
     def from_keyframes(self, view_a: View, view_b: View) -> tuple[Candidate, ...]:
         """What every set of networks makes of the keyframes alone, however sure the first is; for calibration."""
         return self._keyframes.all_candidates(view_a, view_b)
@@ -214,6 +227,11 @@ class _Ledger:
         if best is not None:
             best(answer)
         return answer
+
+
+def _configured_calibrations(config: InterposeConfig) -> dict[tuple[str, str], Calibration]:
+    folder = config.decision.calibrations
+    return shipped_calibrations() if folder is None else calibrations_in(Path(folder).expanduser())
 
 
 def _second_store(config: InterposeConfig) -> MatchStore | None:

@@ -1,15 +1,18 @@
-"""Makes the images that the shipped calibration is fitted on: panorama views and rendered rooms, with exact poses.
+"""Makes the images that the shipped calibrations are fitted on: rendered rooms, panorama views and look-alikes.
 
-    python tools/make_calibration_set.py PANORAMAS OUT [--rooms 30] [--seed 0]
+    python tools/make_calibration_set.py data/panoramas OUT [--rooms 60] [--look-alikes 24] [--seed 0]
 
-PANORAMAS is a folder of equirectangular ``*_pano.jpg``. Writes ``OUT/pairs.json`` and the images beside it. Every room and
-every panorama is a scene of its own; pairs across scenes have no pose, the only right answer there is a refusal.
+PANORAMAS is a folder of equirectangular ``*_pano.jpg``. Writes ``OUT/pairs.json`` and the images beside it; all poses are
+exact. Every room, every panorama and every look-alike is a scene of its own, and scenes come in random order. Pairs across
+scenes have no pose: the only right answer there is a refusal. Pairs that deceive on purpose carry ``look_alike``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,34 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from interpose_ros.evaluation.rooms import Room, photographed, random_room
+from interpose_ros.evaluation.look_alikes import LOOK_ALIKES
+from interpose_ros.evaluation.rooms import Room, looking, photographed, random_room
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.geometry.distances import rotation_distance
-from interpose_ros.geometry.se3 import rotation_exp
 
-VIEWS_PER_ROOM, VIEWS_PER_PANORAMA = 7, 10
-DOWN = np.array([0.0, 1.0, 0.0])
+VIEWS_PER_ROOM, PAIRS_PER_ROOM = 5, 6
+VIEWS_PER_PANORAMA, PAIRS_PER_PANORAMA = 10, 12
+UNRELATED_SHARE = 0.3
+"""Pairs across scenes, for every pair within one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image on disk and where it was taken."""
+
+    scene: str
+    image: str
+    camera: Camera
+    T_world_camera: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two pictures; ``look_alike`` is what deceives about them, if anything."""
+
+    first: Picture
+    second: Picture
+    look_alike: str = ""
 
 
 def main() -> None:
@@ -31,7 +55,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("panoramas", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--rooms", type=int, default=30)
+    parser.add_argument("--rooms", type=int, default=60)
+    parser.add_argument("--look-alikes", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     files = sorted(arguments.panoramas.glob("*_pano.jpg"))
@@ -40,81 +65,86 @@ def main() -> None:
     panoramas = [np.asarray(cv2.imread(str(file))) for file in files]
     (arguments.out / "images").mkdir(parents=True, exist_ok=True)
 
-    views: list[dict[str, Any]] = []
+    scenes: list[list[Pair]] = []
     for number in tqdm(range(arguments.rooms), desc="rooms", unit="room"):
         rng = np.random.default_rng((arguments.seed, 1, number))
+        camera = _random_camera(rng, 640, 480)
         room = random_room(panoramas, rng)
-        for image, camera, T_world_camera in _room_views(room, rng):
-            views.append(_saved(arguments.out, f"room{number:02d}", len(views), image, camera, T_world_camera))
+        views = ((photographed(room.render(camera, T[:3, :3], T[:3, 3]), rng), T) for T in _walk(room, rng))
+        scenes.append(_some(_saved(arguments.out, f"room{number:02d}", camera, views), PAIRS_PER_ROOM, rng))
     for number, (file, panorama) in enumerate(zip(files, panoramas, strict=True)):
         rng = np.random.default_rng((arguments.seed, 2, number))
-        for image, camera, T_world_camera in _panorama_views(panorama, rng):
-            views.append(_saved(arguments.out, file.stem, len(views), image, camera, T_world_camera))
-    pairs = _pairs(views, np.random.default_rng((arguments.seed, 3)))
+        camera = _random_camera(rng, 512, 384)
+        views = ((photographed(_seen(panorama, camera, T[:3, :3]), rng), T) for T in _turns(rng))
+        name = file.stem.removesuffix("_pano")
+        scenes.append(_some(_saved(arguments.out, name, camera, views), PAIRS_PER_PANORAMA, rng))
+    for number in tqdm(range(arguments.look_alikes), desc="look-alikes", unit="place"):
+        rng = np.random.default_rng((arguments.seed, 4, number))
+        kind = list(LOOK_ALIKES)[number % len(LOOK_ALIKES)]
+        camera = _random_camera(rng, 640, 480)
+        found = LOOK_ALIKES[kind](panoramas, rng)
+        places = (found.first, found.near, found.deceptive)
+        views = ((photographed(place.render(camera), rng), place.T_world_camera) for place in places)
+        first, near, deceptive = _saved(arguments.out, f"{kind}{number:02d}", camera, views)
+        scenes.append([Pair(first, near), Pair(first, deceptive, kind)])
+    pairs = _with_unrelated(scenes, np.random.default_rng((arguments.seed, 3)))
     content = {
-        "name": "rendered rooms and panorama views",
+        "name": "rendered rooms, panorama views and look-alikes",
         "convention": "T_0to1 maps coordinates of camera 0 to camera 1 (OpenCV axes)",
         "license": "CC0 1.0 (panoramas by Poly Haven)",
         "translation_unit": "m",
-        "images": [view["image"] for view in views],
-        "pairs": pairs,
+        "images": sorted({picture.image for pair in pairs for picture in (pair.first, pair.second)}),
+        "pairs": [_entry(pair) for pair in pairs],
     }
     (arguments.out / "pairs.json").write_text(json.dumps(content, indent=1))
-    print(f"{len(views)} views, {len(pairs)} pairs: {arguments.out / 'pairs.json'}")
+    print(f"{len(content['images'])} images, {len(pairs)} pairs: {arguments.out / 'pairs.json'}")
 
 
-def _room_views(room: Room, rng: np.random.Generator) -> list[tuple[np.ndarray, Camera, np.ndarray]]:
-    """Views round a common target, up to about 130 degrees apart, as somebody has who walks round something."""
-    camera = _random_camera(rng, 640, 480)
-    places: list[tuple[np.ndarray, np.ndarray]] = []
-    while len(places) < VIEWS_PER_ROOM:  # some walks lead through a wall or a box
+def _walk(room: Room, rng: np.random.Generator) -> list[np.ndarray]:
+    """Poses ``T_world_camera`` round a common target, as somebody has them who walks round something."""
+    while True:  # some walks lead through a wall or a box
         target = rng.uniform(-0.6, 0.6, 3) * room.shell.half
         start, step = rng.uniform(-np.pi, np.pi), np.deg2rad(rng.uniform(8.0, 20.0))
         distance = rng.uniform(1.0, 4.0)
-        places = []
+        poses = []
         for number in range(VIEWS_PER_ROOM):
             angle = start + step * (number + rng.uniform(-0.3, 0.3))
             around = np.array([np.sin(angle), 0.0, np.cos(angle)]) * distance * rng.uniform(0.8, 1.2)
             centre = np.array([target[0], rng.uniform(-0.5, 0.3), target[2]]) - around
             if not room.is_free(centre, 0.25):
                 break
-            places.append((_looking(target + rng.normal(scale=0.25, size=3) - centre, rng), centre))
-    found = []
-    for R_world_camera, centre in places:
-        T_world_camera = np.eye(4)
-        T_world_camera[:3, :3], T_world_camera[:3, 3] = R_world_camera, centre
-        found.append((photographed(room.render(camera, R_world_camera, centre), rng), camera, T_world_camera))
-    return found
+            T = np.eye(4)
+            T[:3, :3], T[:3, 3] = looking(target + rng.normal(scale=0.25, size=3) - centre, _roll(rng)), centre
+            poses.append(T)
+        else:
+            return poses
 
 
-def _panorama_views(panorama: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, Camera, np.ndarray]]:
-    """Views in random directions from one place."""
-    camera = _random_camera(rng, 512, 384)
-    found = []
+def _turns(rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Poses in one place, about 22 degrees of yaw apart."""
     start = rng.uniform(-np.pi, np.pi)
     for number in range(VIEWS_PER_PANORAMA):
         yaw, pitch = start + np.deg2rad(22.0) * (number + rng.uniform(-0.4, 0.4)), rng.uniform(-0.3, 0.3)
-        ahead = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
-        T_world_camera = np.eye(4)
-        T_world_camera[:3, :3] = _looking(ahead, rng)
-        v, u = np.mgrid[0 : camera.height, 0 : camera.width].astype(np.float64)
-        rays = camera.bearings(np.stack([u.ravel(), v.ravel()], 1)) @ T_world_camera[:3, :3].T
-        height, width = panorama.shape[:2]
-        x = (np.arctan2(rays[:, 0], rays[:, 2]) / (2 * np.pi) + 0.5) * width - 0.5
-        y = (np.arcsin(rays[:, 1]) / np.pi + 0.5) * height - 0.5
-        map_x, map_y = (m.reshape(camera.height, camera.width).astype(np.float32) for m in (x, y))
-        image = np.asarray(cv2.remap(panorama, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP))
-        found.append((photographed(image, rng), camera, T_world_camera))
-    return found
+        T = np.eye(4)
+        T[:3, :3] = looking(
+            np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)]), _roll(rng)
+        )
+        yield T
 
 
-def _looking(ahead: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """``R_world_camera`` of a camera that looks ahead, upright up to a few degrees of roll."""
-    z = ahead / np.linalg.norm(ahead)
-    x = np.cross(DOWN, z)
-    x /= np.linalg.norm(x)
-    upright = np.column_stack([x, np.cross(z, x), z])
-    return upright @ rotation_exp(np.array([0.0, 0.0, np.deg2rad(rng.normal(scale=5.0))]))
+def _seen(panorama: np.ndarray, camera: Camera, R_world_camera: np.ndarray) -> np.ndarray:
+    v, u = np.mgrid[0 : camera.height, 0 : camera.width].astype(np.float64)
+    rays = camera.bearings(np.stack([u.ravel(), v.ravel()], 1)) @ R_world_camera.T
+    height, width = panorama.shape[:2]
+    x = (np.arctan2(rays[:, 0], rays[:, 2]) / (2 * np.pi) + 0.5) * width - 0.5
+    y = (np.arcsin(rays[:, 1]) / np.pi + 0.5) * height - 0.5
+    map_x, map_y = (m.reshape(camera.height, camera.width).astype(np.float32) for m in (x, y))
+    return np.asarray(cv2.remap(panorama, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP))
+
+
+def _roll(rng: np.random.Generator) -> float:
+    """A hand's few degrees."""
+    return float(np.deg2rad(rng.normal(scale=5.0)))
 
 
 def _random_camera(rng: np.random.Generator, width: int, height: int) -> Camera:
@@ -124,39 +154,50 @@ def _random_camera(rng: np.random.Generator, width: int, height: int) -> Camera:
     )
 
 
-def _saved(
-    out: Path, scene: str, number: int, image: np.ndarray, camera: Camera, T_world_camera: np.ndarray
-) -> dict[str, Any]:
-    name = f"images/{scene}_{number:03d}.jpg"
-    cv2.imwrite(str(out / name), image, [cv2.IMWRITE_JPEG_QUALITY, 97])
-    return {"scene": scene, "image": name, "K": camera.K.tolist(), "T_world_camera": T_world_camera}
+def _saved(out: Path, scene: str, camera: Camera, views: Iterator[tuple[np.ndarray, np.ndarray]]) -> list[Picture]:
+    pictures = []
+    for number, (image, T_world_camera) in enumerate(views):
+        name = f"images/{scene}_{number}.jpg"
+        cv2.imwrite(str(out / name), image, [cv2.IMWRITE_JPEG_QUALITY, 97])
+        pictures.append(Picture(scene, name, camera, T_world_camera))
+    return pictures
 
 
-def _pairs(views: list[dict[str, Any]], rng: np.random.Generator) -> list[dict[str, Any]]:
-    """All pairs within a scene, and half as many across scenes."""
-    within = [(a, b) for i, a in enumerate(views) for b in views[i + 1 :] if a["scene"] == b["scene"]]
-    across: list[tuple[dict[str, Any], dict[str, Any]]] = []
-    while len(across) < len(within) // 2:
-        a, b = (views[int(i)] for i in rng.integers(len(views), size=2))
-        if a["scene"] != b["scene"]:
-            across.append((a, b))
-    pairs = []
-    for a, b in within + across:
-        pair = {
-            "image0": a["image"], "image1": b["image"], "K0": a["K"], "K1": b["K"], "dist0": None, "dist1": None,
-            "scene": a["scene"],
-        }  # fmt: skip
-        if a["scene"] == b["scene"]:
-            T_0to1 = np.linalg.inv(b["T_world_camera"]) @ a["T_world_camera"]
-            pair |= {
-                "T_0to1": T_0to1.tolist(),
-                "rotation_deg": float(np.degrees(rotation_distance(T_0to1[:3, :3], np.eye(3)))),
-                "baseline": float(np.linalg.norm(T_0to1[:3, 3])),
-            }
-        else:
-            pair["related"] = False
-        pairs.append(pair)
-    return pairs
+def _some(pictures: list[Picture], count: int, rng: np.random.Generator) -> list[Pair]:
+    """That many of all pairs of the pictures."""
+    pairs = [Pair(a, b) for i, a in enumerate(pictures) for b in pictures[i + 1 :]]
+    return [pairs[int(k)] for k in sorted(rng.permutation(len(pairs))[:count])]
+
+
+def _with_unrelated(scenes: list[list[Pair]], rng: np.random.Generator) -> list[Pair]:
+    """Scenes in random order, each with some pairs of one of its pictures and one of the scene before."""
+    order = [scenes[int(k)] for k in rng.permutation(len(scenes))]
+    found: list[Pair] = []
+    for before, scene in zip([order[-1], *order[:-1]], order, strict=True):
+        found += scene
+        for _ in range(rng.binomial(2 * len(scene), UNRELATED_SHARE / 2)):
+            found.append(
+                Pair(before[int(rng.integers(len(before)))].second, scene[int(rng.integers(len(scene)))].first)
+            )
+    return found
+
+
+def _entry(pair: Pair) -> dict[str, Any]:
+    a, b = pair.first, pair.second
+    entry: dict[str, Any] = {
+        "image0": a.image, "image1": b.image, "K0": a.camera.K.tolist(), "K1": b.camera.K.tolist(),
+        "dist0": None, "dist1": None, "scene": b.scene,
+    }  # fmt: skip
+    if pair.look_alike:
+        entry["look_alike"] = pair.look_alike
+    if a.scene != b.scene:
+        return entry | {"related": False}
+    T_0to1 = np.linalg.inv(b.T_world_camera) @ a.T_world_camera
+    return entry | {
+        "T_0to1": T_0to1.tolist(),
+        "rotation_deg": float(np.degrees(rotation_distance(T_0to1[:3, :3], np.eye(3)))),
+        "baseline": float(np.linalg.norm(T_0to1[:3, 3])),
+    }
 
 
 if __name__ == "__main__":

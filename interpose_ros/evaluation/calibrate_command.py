@@ -4,53 +4,42 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy.stats import chi2
-
-from interpose_ros.answer import Branch, Candidate
-from interpose_ros.evaluation.calibration import (
-    CalibrationError,
-    Observation,
-    fit_logistic,
-    judge,
-    left_out_probabilities,
-    right_within,
-)
-from interpose_ros.evaluation.images import load_view
-from interpose_ros.evaluation.pair_files import LabelledPair, load_pair_file
-from interpose_ros.geometry.distances import direction_distance, rotation_distance
-from interpose_ros.pipeline import InterposePipeline
-from interpose_ros.refusal import Refusal
+from interpose_ros.evaluation.calibration import CalibrationError, Observation, fit
+from interpose_ros.evaluation.held_out import held_out_figures
+from interpose_ros.evaluation.journal import write_atomically
+from interpose_ros.evaluation.observations import Subject, observations_by_subject, observe
+from interpose_ros.evaluation.pair_files import read_pair_file, require_images
+from interpose_ros.evaluation.pose_errors import METRE_BASELINE, OTHER_BASELINE
+from interpose_ros.evaluation.reliability_diagram import reliability_svg
+from interpose_ros.exit_status import EXIT_FAILED, EXIT_OK
 
 EVIDENCE = ("log_inliers", "inlier_ratio", "coverage", "match_score")
 """What the probabilities are made of."""
 
-LIMITS = {
-    "rotation_5deg": ("rotation", 5.0),
-    "rotation_15deg": ("rotation", 15.0),
-    "direction_10deg": ("direction", 10.0),
-}
+RIVALS = {"inliers": "log_inliers", "overlap": "coverage"}
+"""What estimates could be ranked by without any calibration."""
 
-
-_ERROR: dict[str, Callable[[Observation], float]] = {
-    "rotation": lambda observation: observation.rotation_error,
-    "direction": lambda observation: observation.direction_error,
-}
+CACHE_MEGABYTES = 512.0
 
 
 def register(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("calibrate", help="fit the confidence of poses from keyframes alone to known pairs")
-    parser.add_argument("pairs", type=Path, metavar="PAIRS.json", help="pairs of at least five scenes, negatives too")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for one JSON file per estimator")
-    parser.add_argument("--sample", type=int, metavar="N", help="take that many pairs at random (default: all)")
+    parser = commands.add_parser(
+        "calibrate",
+        help="fit the confidence of poses from keyframes alone to known pairs",
+        description="Fit the confidence of poses from keyframes alone to pairs with known truth. Estimates are kept in "
+        "DIR/observations.jsonl: an interrupted command goes on where it was. Per estimator DIR gets a calibration file, "
+        "used where decision.calibrations names DIR, and a reliability diagram.",
+    )
+    parser.add_argument("pairs", type=Path, metavar="PAIRS.json", help="pairs of at least six scenes, negatives too")
+    parser.add_argument("--first", type=int, metavar="N", help="take the first N pairs of the file (default: all)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--data", required=True, metavar="TEXT", help="what the pairs are, for whoever reads the file")
     parser.set_defaults(run=_calibrate)
 
@@ -58,92 +47,64 @@ def register(commands: Any) -> None:
 def _calibrate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from interpose_ros.config import InterposeConfig
+    from interpose_ros.config import FeatureConfig, InterposeConfig
+    from interpose_ros.matching.store import MatchStore
+    from interpose_ros.pipeline import InterposePipeline
 
-    pairs: Sequence[LabelledPair] = load_pair_file(options.pairs)
-    if options.sample and options.sample < len(pairs):
-        chosen = np.random.default_rng(0).permutation(len(pairs))[: options.sample]
-        pairs = [pairs[int(index)] for index in chosen]
-    pipeline = InterposePipeline.from_config(InterposeConfig())
-    seen: dict[str, list[Observation]] = {}
-    for pair in tqdm(pairs, unit="pair"):
-        for estimator, observation in observe(pair, pipeline):
-            seen.setdefault(estimator, []).append(observation)
-    options.out.mkdir(parents=True, exist_ok=True)
-    for estimator, observations in seen.items():
-        content = calibration(estimator, observations, options.data)
-        path = options.out / f"matches_{estimator}.json"
-        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        print(f"{path}\n{json.dumps(content['left_out_scenes'], indent=2)}")
-    return 0
-
-
-def observe(pair: LabelledPair, pipeline: InterposePipeline) -> Iterator[tuple[str, Observation]]:
-    """What each set of networks makes of a pair, beside the truth; nothing where it makes nothing of it."""
-    view_a = load_view(pair.image_a, pair.intrinsics_a, pair.distortion_a, 0)
-    view_b = load_view(pair.image_b, pair.intrinsics_b, pair.distortion_b, 1)
-    for candidate in pipeline.from_keyframes(view_a, view_b):
-        observation = compared(candidate, pair)
-        if observation is not None:
-            yield candidate.estimator, observation
-
-
-def compared(candidate: Candidate, pair: LabelledPair) -> Observation | None:
-    """A hypothesis beside the truth; None where it is a refusal."""
-    result = candidate.result
-    if isinstance(result, Refusal):
-        return None
-    if pair.T_b_a is None:
-        return Observation(pair.scene, result.evidence, math.inf, math.inf)
-    direction_error = math.nan
-    if result.direction_b_a is not None and np.linalg.norm(pair.T_b_a[:3, 3]) > 0:
-        direction_error = float(direction_distance(result.direction_b_a, pair.T_b_a[:3, 3]))
-    return Observation(
-        pair.scene, result.evidence, float(rotation_distance(result.R_b_a, pair.T_b_a[:3, :3])), direction_error
+    content = read_pair_file(options.pairs)
+    pairs = content.pairs[: options.first]
+    require_images(options.pairs, pairs)
+    config = InterposeConfig(features=FeatureConfig(cache_megabytes=CACHE_MEGABYTES))
+    pipeline = InterposePipeline(
+        config,
+        MatchStore.with_default_networks(config),
+        calibrations={},
+        second_store=MatchStore.with_second_networks(config),
     )
+    min_baseline = METRE_BASELINE if content.translation_unit == "m" else OTHER_BASELINE
+    seen = observe(pairs, pipeline, min_baseline, options.out / "observations.jsonl")
+    rows = [row for rows in tqdm(seen, total=len(pairs), unit="pair") for row in rows]
+    threshold = config.decision.min_confidence
+    failed = False
+    for subject, observations in observations_by_subject(rows).items():
+        try:
+            found = calibration(subject, observations, options.data, threshold)
+        except CalibrationError as error:
+            print(f"interpose: {subject.estimator} is not calibrated; {error}")
+            failed = True
+            continue
+        path = options.out / f"{subject.branch}_{subject.estimator}.json"
+        write_atomically(path, json.dumps(found, indent=2, allow_nan=False) + "\n")
+        judged = found["left_out_scenes"]
+        subtitle = f"{judged['rotation_5deg']['count']} estimates, rotation within 5°"
+        write_atomically(path.with_suffix(".svg"), reliability_svg(subject.estimator, subtitle, judged["reliability"]))
+        print(f"{path}\n{json.dumps(judged, indent=2)}")
+    return EXIT_FAILED if failed else EXIT_OK
 
 
-def calibration(estimator: str, observations: Sequence[Observation], data: str) -> dict[str, Any]:
+def calibration(subject: Subject, observations: Sequence[Observation], data: str, threshold: float) -> dict[str, Any]:
     """The content of a calibration file.
+
+    Args:
+        subject: what it is for.
+        observations: of that alone.
+        data: what the pairs are.
+        threshold: least probability that is published.
 
     Raises:
         CalibrationError: there is too little to calibrate on.
     """
-    models: dict[str, Any] = {}
-    left_out: dict[str, Any] = {}
-    for name, (what, degrees) in LIMITS.items():
-        rows = [o for o in observations if what == "rotation" or not math.isnan(o.direction_error)]
-        right = right_within(rows, _ERROR[what], math.radians(degrees))
-        try:
-            models[name] = asdict(fit_logistic(rows, right, EVIDENCE))
-            left_out[name] = asdict(judge(*left_out_probabilities(rows, right, EVIDENCE), right))
-        except CalibrationError as error:
-            raise CalibrationError(f"{estimator}, {name}: {error}") from error
-    scenes = {o.scene for o in observations}
+    found = fit(observations, EVIDENCE, threshold)
     today = date.today().isoformat()
     return {
-        "calibration_id": f"{estimator}-{today}",
-        "branch": Branch.MATCHES.value,
-        "estimator": estimator,
-        "description": f"{data}; {len(observations)} estimates from {len(scenes)} scenes, {today}",
-        **models,
-        "rotation_error_factor": _error_factor(
-            [(o.rotation_error, o.evidence["rotation_stddev"]) for o in observations], math.radians(5.0), 3
-        ),
-        "direction_error_factor": _error_factor(
-            [(o.direction_error, o.evidence["direction_stddev"]) for o in observations], math.radians(10.0), 2
-        ),
-        "left_out_scenes": left_out,
+        "calibration_id": f"{subject.estimator}-{today}",
+        "branch": subject.branch,
+        "estimator": subject.estimator,
+        "model_hash": subject.model_hash,
+        "date": today,
+        "description": f"{data}; {len(observations)} estimates from {len({o.scene for o in observations})} scenes, {today}",
+        **{name: asdict(model) for name, model in found.models.items()},
+        "rotation_error_factor": found.rotation_error_factor,
+        "direction_error_factor": found.direction_error_factor,
+        "left_out_scenes": held_out_figures(observations, EVIDENCE, threshold, RIVALS),
     }
-
-
-def _error_factor(errors: Sequence[tuple[float, float]], right_within: float, dimensions: int) -> float:
-    """Observed over predicted standard deviation of right estimates, from the medians: a few outliers change nothing.
-
-    Args:
-        errors: observed error and its predicted standard deviation (root of the covariance's trace), radians.
-        right_within: larger errors are of estimates that are wrong.
-        dimensions: that the error has.
-    """
-    squares = [dimensions * (error / stddev) ** 2 for error, stddev in errors if error <= right_within]
-    return float(np.sqrt(np.median(squares) / chi2(dimensions).median()))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import minimize
+from scipy.stats import chi2
 
+from interpose_ros.evaluation.pose_errors import ELLIPSOID_LEVEL
 from interpose_ros.selection.confidence import LogisticModel
 
 MIN_SCENES, MIN_RIGHT, MIN_WRONG = 5, 30, 30
@@ -30,31 +33,102 @@ class Observation:
     Attributes:
         scene: rows of one scene are left out together when a fit is judged.
         evidence: what the estimate came with.
-        rotation_error: radians; infinite for two places that do not belong together.
-        direction_error: radians; NaN where the estimate or the truth has no direction.
+        rotation_error: degrees; infinite for two places that do not belong together.
+        direction_error: degrees; NaN where the estimate or the truth has no direction.
+        rotation_normalised, direction_normalised: Mahalanobis length of the error by the estimate's own, unscaled
+            covariance; NaN where there is none.
+        look_alike: what deceives about the pair on purpose; "" for everyday pairs.
     """
 
     scene: str
     evidence: Mapping[str, float]
     rotation_error: float
     direction_error: float = math.nan
+    rotation_normalised: float = math.nan
+    direction_normalised: float = math.nan
+    look_alike: str = ""
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """How good the probabilities are on scenes that were left out of the fit.
+class Target:
+    """What a probability is of: an error of at most so many degrees."""
+
+    name: str
+    error: Literal["rotation", "direction"]
+    degrees: float
+
+    def of(self, observation: Observation) -> float:
+        """The error that counts."""
+        return observation.rotation_error if self.error == "rotation" else observation.direction_error
+
+    def right(self, observations: Sequence[Observation]) -> Bool[np.ndarray, "n"]:
+        """Which observations are right; an error that is NaN or infinite is wrong."""
+        return np.array([self.of(observation) <= self.degrees for observation in observations], dtype=bool)
+
+
+TARGETS = (
+    Target("rotation_5deg", "rotation", 5.0),
+    Target("rotation_15deg", "rotation", 15.0),
+    Target("direction_10deg", "direction", 10.0),
+)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A calibration's numbers.
 
     Attributes:
-        count, right: estimates, and right ones among them.
-        brier, log_loss: of the probabilities; ``constant_*`` of always saying the share of right ones in the other scenes.
+        models: probabilities, by the names of ``TARGETS``.
+        rotation_error_factor, direction_error_factor: observed over predicted standard deviation of answers.
     """
 
-    count: int
-    right: int
-    brier: float
-    log_loss: float
-    constant_brier: float
-    constant_log_loss: float
+    models: Mapping[str, LogisticModel]
+    rotation_error_factor: float
+    direction_error_factor: float
+
+
+def fit(observations: Sequence[Observation], names: Sequence[str], threshold: float) -> Fit:
+    """Probabilities from the named evidence, and factors for the predicted errors.
+
+    Args:
+        observations: of one estimator.
+        names: of the evidence.
+        threshold: least probability of a rotation within 5 degrees of what counts as an answer; the factors are theirs.
+
+    Raises:
+        CalibrationError: there is too little to calibrate on.
+    """
+    models = {}
+    for target in TARGETS:
+        rows = [o for o in observations if not math.isnan(target.of(o))]
+        try:
+            models[target.name] = fit_logistic(rows, target.right(rows), names)
+        except CalibrationError as error:
+            raise CalibrationError(f"{target.name}: {error}") from error
+    answers = [o for o in observations if models["rotation_5deg"].probability(o.evidence) >= threshold]
+    return Fit(
+        models,
+        error_factor(np.array([o.rotation_normalised for o in answers if o.rotation_error <= 5.0]), 3),
+        error_factor(np.array([o.direction_normalised for o in answers if o.direction_error <= 10.0]), 2),
+    )
+
+
+def error_factor(normalised: Float[np.ndarray, "n"], dimensions: int) -> float:
+    """Factor on predicted standard deviations with which the 90 % ellipsoids hold 90 % of the errors.
+
+    Args:
+        normalised: Mahalanobis lengths of right answers' errors; NaN where there is none.
+        dimensions: that the error has.
+
+    Raises:
+        CalibrationError: there are too few.
+    """
+    known = normalised[np.isfinite(normalised)]
+    if known.size < MIN_RIGHT:
+        raise CalibrationError(
+            f"{known.size} right answers with a predicted error of {dimensions} dimensions; {MIN_RIGHT} are needed"
+        )
+    return float(np.quantile(known, ELLIPSOID_LEVEL) / np.sqrt(chi2(dimensions).ppf(ELLIPSOID_LEVEL)))
 
 
 def fit_logistic(
@@ -100,30 +174,6 @@ def left_out_probabilities(
         probability[out] = [model.probability(o.evidence) for o, gone in zip(observations, out, strict=True) if gone]
         constant[out] = right[~out].mean()
     return probability, constant
-
-
-def judge(
-    probability: Float[np.ndarray, "n"], constant: Float[np.ndarray, "n"], right: Bool[np.ndarray, "n"]
-) -> Judgement:
-    """Scores of probabilities beside those of the constants."""
-
-    def log_loss(p: np.ndarray) -> float:
-        kept = np.clip(p, 1e-6, 1 - 1e-6)
-        return float(-np.mean(np.where(right, np.log(kept), np.log(1 - kept))))
-
-    def brier(p: np.ndarray) -> float:
-        return float(np.mean((p - right) ** 2))
-
-    return Judgement(
-        len(right), int(right.sum()), brier(probability), log_loss(probability), brier(constant), log_loss(constant)
-    )
-
-
-def right_within(
-    observations: Sequence[Observation], error: Callable[[Observation], float], limit: float
-) -> Bool[np.ndarray, "n"]:
-    """Which errors are at most the limit (radians); an error that is NaN or infinite is wrong."""
-    return np.array([error(observation) <= limit for observation in observations], dtype=bool)
 
 
 def _matrix(observations: Sequence[Observation], names: Sequence[str]) -> Float[np.ndarray, "n k"]:

@@ -30,6 +30,7 @@ class LabelledPair:
         frames: real images in between, in order from A to B.
         scene: place that the images show; pairs of one scene are not independent of each other.
         overlap: true share of the images that shows the same, 0 to 1; None where the file does not say.
+        look_alike: what deceives about the pair on purpose; "" for everyday pairs.
     """
 
     image_a: Path
@@ -42,6 +43,7 @@ class LabelledPair:
     frames: tuple[Path, ...]
     scene: str = ""
     overlap: float | None = None
+    look_alike: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +128,7 @@ def _pair(path: Path, number: int, pair: Any) -> LabelledPair:
             tuple(path.parent / frame for frame in pair.get("frames") or ()),
             str(pair.get("scene", path.parent.name)),
             _overlap(pair.get("overlap")),
+            str(pair.get("look_alike", "")),
         )
     except KeyError as error:
         raise PairFileError(f"{path}, pair {number}: {error} is missing") from error

@@ -18,6 +18,9 @@ from interpose_ros.geometry.se3 import rotation_exp
 
 Image = UInt8[np.ndarray, "_h _w 3"]
 
+DOWN = np.array([0.0, 1.0, 0.0])
+"""In the world of every room."""
+
 
 @dataclass(frozen=True, eq=False)
 class Box:
@@ -73,7 +76,7 @@ def random_room(photographs: Sequence[Image], rng: np.random.Generator, boxes: i
     """A room with that many boxes, papered with random pieces of the photographs."""
 
     def paper() -> list[Image]:
-        return [_piece(photographs[int(rng.integers(len(photographs)))], rng) for _ in range(6)]
+        return [piece_of(photographs[int(rng.integers(len(photographs)))], rng) for _ in range(6)]
 
     half = np.array([rng.uniform(2.5, 5.0), rng.uniform(1.2, 1.8), rng.uniform(2.5, 5.0)])
     shell = Box(np.zeros(3), half, 0.0, paper(), rng.uniform(100.0, 200.0))
@@ -84,6 +87,26 @@ def random_room(photographs: Sequence[Image], rng: np.random.Generator, boxes: i
         centre[1] = half[1] - size[1] - rng.choice([0.0, 0.0, rng.uniform(0.0, half[1])])
         inside.append(Box(centre, size, rng.uniform(-np.pi, np.pi), paper(), rng.uniform(150.0, 400.0)))
     return Room(shell, inside)
+
+
+def looking(ahead: Float[np.ndarray, "3"], roll: float) -> Float[np.ndarray, "3 3"]:
+    """``R_world_camera`` of a camera that looks ahead, turned by ``roll`` (radians) from upright."""
+    z = ahead / np.linalg.norm(ahead)
+    x = np.cross(DOWN, z)
+    x /= np.linalg.norm(x)
+    upright = np.column_stack([x, np.cross(z, x), z])
+    return np.asarray(upright @ rotation_exp(np.array([0.0, 0.0, roll])))
+
+
+def piece_of(photograph: Image, rng: np.random.Generator) -> Image:
+    """A random part of a photograph, perhaps mirrored, in other colours."""
+    height, width = photograph.shape[:2]
+    h, w = int(rng.integers(height // 3, height)), int(rng.integers(width // 4, width // 2))
+    top, left = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
+    piece = photograph[top : top + h, left : left + w].astype(np.float32)
+    if rng.random() < 0.5:
+        piece = piece[:, ::-1]
+    return np.clip(piece * rng.uniform(0.6, 1.3, 3) + rng.uniform(-30, 30, 3), 0, 255).astype(np.uint8)
 
 
 def photographed(image: Image, rng: np.random.Generator) -> Image:
@@ -99,17 +122,6 @@ def photographed(image: Image, rng: np.random.Generator) -> Image:
     decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
     assert decoded is not None  # it was encoded a line above
     return np.asarray(decoded)
-
-
-def _piece(photograph: Image, rng: np.random.Generator) -> Image:
-    """A random part of a photograph, perhaps mirrored, in other colours."""
-    height, width = photograph.shape[:2]
-    h, w = int(rng.integers(height // 3, height)), int(rng.integers(width // 4, width // 2))
-    top, left = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
-    piece = photograph[top : top + h, left : left + w].astype(np.float32)
-    if rng.random() < 0.5:
-        piece = piece[:, ::-1]
-    return np.clip(piece * rng.uniform(0.6, 1.3, 3) + rng.uniform(-30, 30, 3), 0, 255).astype(np.uint8)
 
 
 def _draw(

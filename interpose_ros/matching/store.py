@@ -11,6 +11,7 @@ from interpose_ros.config import InterposeConfig
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.matching.bounded_cache import BoundedCache
 from interpose_ros.matching.features import AlikedExtractor, FeatureExtractor, LocalFeatures, XFeatExtractor
+from interpose_ros.matching.fingerprint import fingerprint
 from interpose_ros.matching.matcher import FeatureMatcher, LightGlueMatcher, Matches
 from interpose_ros.matching.overlap import coverage
 from interpose_ros.matching.two_view import TwoViewGeometry, estimate_two_view
@@ -94,6 +95,13 @@ class MatchStore:
     def name(self) -> str:
         """Names the networks and the settings that change their output."""
         return f"{self._extractor.name}+{self._matcher.name}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Of everything that the evidence of a pair depends on: both networks, and how a pose is found from matches."""
+        return fingerprint(
+            self._extractor.fingerprint, self._matcher.fingerprint, self._config.two_view.model_dump_json()
+        )
 
     def features(self, view: View) -> LocalFeatures:
         """Local features of a view."""

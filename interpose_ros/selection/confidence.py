@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+
+_log = logging.getLogger(__name__)
 
 UNCALIBRATED = "UNCALIBRATED"
 
@@ -60,6 +63,7 @@ class Calibration:
     Attributes:
         calibration_id: names it in every answer.
         branch, estimator: what it is for.
+        model_hash: fingerprint of the weights and settings whose evidence it was fitted to; it holds for no others.
         rotation_5deg, rotation_15deg, direction_10deg: the probabilities' models.
         description: data it was fitted on, and how small that is.
         rotation_error_factor, direction_error_factor: observed over predicted standard deviation of right answers.
@@ -68,6 +72,7 @@ class Calibration:
     calibration_id: str
     branch: str
     estimator: str
+    model_hash: str
     rotation_5deg: LogisticModel
     rotation_15deg: LogisticModel
     direction_10deg: LogisticModel
@@ -103,6 +108,7 @@ def load_calibration(path: Path) -> Calibration:
             calibration_id=str(data["calibration_id"]),
             branch=str(data["branch"]),
             estimator=str(data["estimator"]),
+            model_hash=str(data["model_hash"]),
             description=str(data["description"]),
             rotation_error_factor=float(data["rotation_error_factor"]),
             direction_error_factor=float(data["direction_error_factor"]),
@@ -114,6 +120,48 @@ def load_calibration(path: Path) -> Calibration:
 
 def shipped_calibrations() -> dict[tuple[str, str], Calibration]:
     """The calibrations that come with the package, by branch and estimator."""
-    folder = resources.files("interpose_ros.selection").joinpath("calibrations")
-    found = (load_calibration(Path(str(file))) for file in folder.iterdir() if file.name.endswith(".json"))
-    return {(calibration.branch, calibration.estimator): calibration for calibration in found}
+    return calibrations_in(Path(str(resources.files("interpose_ros.selection").joinpath("calibrations"))))
+
+
+def calibrations_in(folder: Path) -> dict[tuple[str, str], Calibration]:
+    """The calibration files of a folder, by branch and estimator.
+
+    Raises:
+        ValueError: there is no such folder, a file in it is not a calibration, or two are for the same.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder of calibrations: `interpose calibrate --out DIR` makes one")
+    found: dict[tuple[str, str], Calibration] = {}
+    for path in sorted(folder.glob("*.json")):
+        calibration = load_calibration(path)
+        key = (calibration.branch, calibration.estimator)
+        if key in found:
+            raise ValueError(f"{folder} holds two calibrations for {key[1]} in the branch {key[0]}: keep one")
+        found[key] = calibration
+    return found
+
+
+def fitting_calibrations(
+    calibrations: Mapping[tuple[str, str], Calibration], model_hashes: Mapping[tuple[str, str], str]
+) -> dict[tuple[str, str], Calibration]:
+    """The calibrations that belong to the models that are in use; the log says which are left out and why.
+
+    Args:
+        calibrations: by branch and estimator.
+        model_hashes: fingerprints of what is in use, by branch and estimator.
+    """
+    fitting = {}
+    for key, model_hash in model_hashes.items():
+        calibration = calibrations.get(key)
+        if calibration is None:
+            continue
+        if calibration.model_hash == model_hash:
+            fitting[key] = calibration
+        else:
+            _log.warning(
+                "%s: answers of %s in the branch %s stay %s: the calibration was fitted to the model %s, in use is %s. "
+                "Other weights, or other settings of features, two_view or frames, need a calibration of their own "
+                "(`interpose calibrate`)",
+                calibration.calibration_id, key[1], key[0], UNCALIBRATED, calibration.model_hash, model_hash,
+            )  # fmt: skip
+    return fitting

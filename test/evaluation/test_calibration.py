@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from interpose_ros.evaluation.calibration import (
+    TARGETS,
     CalibrationError,
     Observation,
+    error_factor,
     fit_logistic,
-    judge,
     left_out_probabilities,
-    right_within,
 )
+from interpose_ros.evaluation.metrics import brier_score, log_loss
 
 
 def drawn(count: int, seed: int = 0, scenes: int = 12):
@@ -37,10 +38,8 @@ def test_known_coefficients_come_back():
 def test_left_out_scenes_are_better_than_the_constant_and_calibrated():
     observations, right = drawn(4000, seed=1)
     probability, constant = left_out_probabilities(observations, right, ["x", "y"])
-    found = judge(probability, constant, right)
-    assert (found.count, found.right) == (4000, right.sum())
-    assert found.brier < 0.8 * found.constant_brier
-    assert found.log_loss < 0.8 * found.constant_log_loss
+    assert brier_score(probability, right) < 0.8 * brier_score(constant, right)
+    assert log_loss(probability, right) < 0.8 * log_loss(constant, right)
     for low in (0.0, 0.2, 0.4, 0.6, 0.8):
         inside = (probability >= low) & (probability < low + 0.2)
         # Three standard errors of a share of several hundred rows.
@@ -69,6 +68,21 @@ def test_too_little_is_refused_with_the_numbers():
 
 
 def test_no_direction_and_no_truth_are_wrong():
-    observations = [Observation("a", {}, 0.05), Observation("a", {}, np.inf), Observation("a", {}, 0.1, 0.2)]
-    assert right_within(observations, lambda o: o.rotation_error, 0.09).tolist() == [True, False, False]
-    assert right_within(observations, lambda o: o.direction_error, 0.3).tolist() == [False, False, True]
+    observations = [Observation("a", {}, 4.9), Observation("a", {}, np.inf, np.inf), Observation("a", {}, 14.0, 9.0)]
+    within_5, within_15, direction = TARGETS
+    assert within_5.right(observations).tolist() == [True, False, False]
+    assert within_15.right(observations).tolist() == [True, False, True]
+    assert direction.right(observations).tolist() == [False, False, True]
+
+
+def test_the_error_factor_makes_ellipsoids_hold_nine_of_ten():
+    rng = np.random.default_rng(3)
+    lengths = np.linalg.norm(rng.normal(size=(20_000, 3)), axis=1) * 1.7
+    # Standard error of the 0.9 quantile of 20000: about 0.5 %.
+    assert error_factor(lengths, 3) == pytest.approx(1.7, rel=0.02)
+    assert error_factor(np.append(lengths, [np.nan]), 3) == error_factor(lengths, 3)
+
+
+def test_a_few_right_answers_give_no_error_factor():
+    with pytest.raises(CalibrationError, match="29 right answers"):
+        error_factor(np.ones(29), 2)

@@ -22,6 +22,7 @@ class KnownKeypoints:
     """Reads which image it is from the first pixel."""
 
     name = "known"
+    fingerprint = "0"
 
     def extract(self, image):
         pixels = SCENE.pixels_a if image[0, 0, 0] == 1 else SCENE.pixels_b
@@ -34,6 +35,7 @@ class InOrder:
     """The n-th feature of a is the n-th of b."""
 
     name = "in-order"
+    fingerprint = "1"
 
     def match(self, features_a, features_b):
         count = min(len(features_a), len(features_b))

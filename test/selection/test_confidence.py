@@ -9,6 +9,8 @@ import pytest
 from interpose_ros.selection.confidence import (
     UNCALIBRATED_CONFIDENCE,
     LogisticModel,
+    calibrations_in,
+    fitting_calibrations,
     load_calibration,
     shipped_calibrations,
 )
@@ -18,6 +20,7 @@ DATA = {
     "calibration_id": "matches-1",
     "branch": "matches",
     "estimator": "features",
+    "model_hash": "0123",
     "rotation_5deg": MODEL,
     "rotation_15deg": {"intercept": 0.0, "weights": {}},
     "direction_10deg": MODEL,
@@ -76,6 +79,7 @@ def test_uncalibrated_has_no_numbers():
         DATA | {"rotation_5deg": {"intercept": "high", "weights": {}}},
         DATA | {"rotation_5deg": {"intercept": 0.0, "weights": [1.0]}},
         DATA | {"rotation_error_factor": None},
+        {key: value for key, value in DATA.items() if key != "model_hash"},
     ],
 )
 def test_a_broken_file_is_named(tmp_path, data):
@@ -106,3 +110,37 @@ def test_shipped_calibrations_are_filed_under_what_they_are_for():
     for (branch, estimator), calibration in shipped_calibrations().items():
         assert (calibration.branch, calibration.estimator) == (branch, estimator)
         assert calibration.description
+
+
+KEY = ("matches", "features")
+
+
+def test_a_calibration_for_another_model_is_left_out_and_the_log_says_why(tmp_path, caplog):
+    write(tmp_path / "a.json", DATA)
+    known = calibrations_in(tmp_path)
+    assert set(fitting_calibrations(known, {KEY: "0123"})) == {KEY}
+    assert not caplog.records
+    assert fitting_calibrations(known, {KEY: "4567"}) == {}
+    assert "matches-1: answers of features in the branch matches stay UNCALIBRATED" in caplog.text
+    assert "0123" in caplog.text
+    assert "4567" in caplog.text
+
+
+def test_what_has_no_calibration_and_what_is_not_in_use_is_not_worth_a_word(tmp_path, caplog):
+    write(tmp_path / "a.json", DATA)
+    known = calibrations_in(tmp_path)
+    assert fitting_calibrations(known, {("frames", "dust3r"): "0123"}) == {}
+    assert fitting_calibrations({}, {KEY: "0123"}) == {}
+    assert not caplog.records
+
+
+def test_two_files_for_the_same_are_refused(tmp_path):
+    write(tmp_path / "a.json", DATA)
+    write(tmp_path / "b.json", DATA)
+    with pytest.raises(ValueError, match="two calibrations for features in the branch matches"):
+        calibrations_in(tmp_path)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(ValueError, match="none is not a folder of calibrations"):
+        calibrations_in(tmp_path / "none")

@@ -1,0 +1,140 @@
+"""Estimates beside the truth, as calibrations are fitted to them: one JSON Lines row each, kept and never made twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interpose_ros.answer import Branch
+from interpose_ros.evaluation.calibration import Observation
+from interpose_ros.evaluation.images import load_view
+from interpose_ros.evaluation.journal import open_journal
+from interpose_ros.evaluation.pair_files import LabelledPair
+from interpose_ros.evaluation.pose_errors import pose_errors
+from interpose_ros.pipeline import InterposePipeline
+from interpose_ros.refusal import Refusal
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a calibration is for: a branch, an estimator, and the fingerprint of its weights and settings."""
+
+    branch: str
+    estimator: str
+    model_hash: str
+
+
+def observe(
+    pairs: Sequence[LabelledPair],
+    pipeline: InterposePipeline,
+    min_baseline: float,
+    path: Path,
+) -> Iterator[list[dict[str, Any]]]:
+    """Rows of every estimator per pair, in the pairs' order; a file of earlier rows is used and continued.
+
+    Args:
+        pairs: with truth.
+        pipeline: without calibrations, so that predicted errors are as the estimators make them.
+        min_baseline: shorter true translations have no direction.
+        path: of the JSON Lines file.
+
+    Raises:
+        ImageError: an image of a pair cannot be used.
+        JournalError: the file cannot be continued.
+    """
+    hashes = pipeline.model_hashes()
+    with open_journal(path) as journal:
+        known: dict[tuple[str, ...], dict[str, Any]] = {_key(row): row for row in journal.rows}
+        for pair in pairs:
+            keys = [
+                (pair.image_a.name, pair.image_b.name, branch, estimator, model_hash)
+                for (branch, estimator), model_hash in hashes.items()
+                if branch == Branch.MATCHES.value
+            ]
+            if not all(key in known for key in keys):
+                for row in _rows(pair, pipeline, min_baseline):
+                    if _key(row) not in known:
+                        known[_key(row)] = row
+                        journal.append(row)
+            yield [known[key] for key in keys]
+
+
+def observations_by_subject(rows: Sequence[Mapping[str, Any]]) -> dict[Subject, list[Observation]]:
+    """What was seen of every subject; rows of refusals tell nothing."""
+    found: dict[Subject, list[Observation]] = {}
+    for row in rows:
+        subject = Subject(row["branch"], row["estimator"], row["model_hash"])
+        seen = found.setdefault(subject, [])
+        if row["evidence"] is not None:
+            seen.append(_observation(row))
+    return found
+
+
+def _rows(pair: LabelledPair, pipeline: InterposePipeline, min_baseline: float) -> Iterator[dict[str, Any]]:
+    view_a = load_view(pair.image_a, pair.intrinsics_a, pair.distortion_a, 0)
+    view_b = load_view(pair.image_b, pair.intrinsics_b, pair.distortion_b, 1)
+    hashes = pipeline.model_hashes()
+    for candidate in pipeline.from_keyframes(view_a, view_b):
+        result = candidate.result
+        row: dict[str, Any] = {
+            "image0": pair.image_a.name,
+            "image1": pair.image_b.name,
+            "branch": Branch.MATCHES.value,
+            "estimator": candidate.estimator,
+            "model_hash": hashes[Branch.MATCHES.value, candidate.estimator],
+            "scene": pair.scene,
+            "look_alike": pair.look_alike,
+            "related": pair.T_b_a is not None,
+            "evidence": None,
+        }
+        if not isinstance(result, Refusal):
+            row["evidence"] = {name: _plain(value) for name, value in result.evidence.items()}
+            if pair.T_b_a is not None:
+                errors = pose_errors(
+                    result.R_b_a,
+                    result.direction_b_a,
+                    pair.T_b_a,
+                    min_baseline,
+                    result.rotation_covariance,
+                    result.direction_stddev,
+                )
+                row |= {
+                    "rotation_error_deg": errors.rotation_deg,
+                    "direction_error_deg": errors.translation_deg,
+                    "rotation_normalised": errors.rotation_normalised,
+                    "direction_normalised": errors.direction_normalised,
+                }
+            else:
+                row["has_direction"] = result.direction_b_a is not None
+        yield row
+
+
+def _observation(row: Mapping[str, Any]) -> Observation:
+    evidence = {name: math.nan if value is None else float(value) for name, value in row["evidence"].items()}
+    if not row["related"]:
+        direction = math.inf if row["has_direction"] else math.nan
+        return Observation(row["scene"], evidence, math.inf, direction, look_alike=row["look_alike"])
+    return Observation(
+        row["scene"],
+        evidence,
+        row["rotation_error_deg"],
+        _number(row["direction_error_deg"]),
+        _number(row["rotation_normalised"]),
+        _number(row["direction_normalised"]),
+        row["look_alike"],
+    )
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(row.get(name)) for name in ("image0", "image1", "branch", "estimator", "model_hash"))
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
