@@ -84,6 +84,11 @@ class DecisionConfig(_Section):
     min_confidence: float = Field(
         0.8, ge=0.0, le=1.0, description="Least calibrated probability that the rotation is within 5 degrees."
     )
+    calibrations: str | None = Field(
+        None,
+        description="Folder of calibration files that `interpose calibrate` wrote, in place of those that come with the "
+        "package; one made for other weights or settings than those in use is left out, and the log says so.",
+    )
     min_inliers: int = Field(40, ge=8, description="Fewest verified matches behind a pose from two keyframes.")
     min_coverage: float = Field(0.2, ge=0.0, le=1.0, description="Least share of either image that they cover.")
     min_inlier_ratio: float = Field(0.5, ge=0.0, le=1.0, description="Least share of all matches that agree.")
