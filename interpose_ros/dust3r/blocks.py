@@ -26,6 +26,14 @@ def _join_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).reshape(batch, tokens, num_heads * head_dim)
 
 
+class Linear(nn.Linear):
+    """A linear layer that may end a residual branch, so that another implementation can add within the product."""
+
+    def added_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """``residual`` plus the layer's output for ``x``."""
+        return residual + self(x)
+
+
 class Mlp(nn.Module):
     """Two linear layers with an exact GELU between them."""
 
@@ -33,10 +41,11 @@ class Mlp(nn.Module):
         super().__init__()
         self.fc1: nn.Module = nn.Linear(dim, hidden)
         self.act: nn.Module = nn.GELU()
-        self.fc2 = nn.Linear(hidden, dim)
+        self.fc2 = Linear(hidden, dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(self.act(self.fc1(x)))
+    def added_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """``residual`` plus the output for ``x``."""
+        return self.fc2.added_to(residual, self.act(self.fc1(x)))
 
 
 class SelfAttention(nn.Module):
@@ -46,12 +55,13 @@ class SelfAttention(nn.Module):
         super().__init__()
         self._num_heads = num_heads
         self.qkv = nn.Linear(dim, 3 * dim)
-        self.proj = nn.Linear(dim, dim)
+        self.proj = Linear(dim, dim)
 
-    def forward(self, x: Tensor, tables: Tables) -> Tensor:
+    def added_to(self, residual: Tensor, x: Tensor, tables: Tables) -> Tensor:
+        """``residual`` plus what the tokens ``x`` attend to."""
         q, k, v = (_split_heads(part, self._num_heads) for part in self.qkv(x).chunk(3, dim=-1))
         attended = F.scaled_dot_product_attention(rotate(q, tables), rotate(k, tables), v)
-        return self.proj(_join_heads(attended))
+        return self.proj.added_to(residual, _join_heads(attended))
 
 
 class CrossAttention(nn.Module):
@@ -63,16 +73,17 @@ class CrossAttention(nn.Module):
         self.projq = nn.Linear(dim, dim)
         self.projk = nn.Linear(dim, dim)
         self.projv = nn.Linear(dim, dim)
-        self.proj = nn.Linear(dim, dim)
+        self.proj = Linear(dim, dim)
 
     def keys_values(self, other: Tensor, other_tables: Tables) -> tuple[Tensor, Tensor]:
         """Keys and values of the other image's tokens; they do not depend on who looks at them."""
         k = rotate(_split_heads(self.projk(other), self._num_heads), other_tables)
         return k, _split_heads(self.projv(other), self._num_heads)
 
-    def forward(self, x: Tensor, tables: Tables, keys_values: tuple[Tensor, Tensor]) -> Tensor:
+    def added_to(self, residual: Tensor, x: Tensor, tables: Tables, keys_values: tuple[Tensor, Tensor]) -> Tensor:
+        """``residual`` plus what the tokens ``x`` see of the other image."""
         q = rotate(_split_heads(self.projq(x), self._num_heads), tables)
-        return self.proj(_join_heads(F.scaled_dot_product_attention(q, *keys_values)))
+        return self.proj.added_to(residual, _join_heads(F.scaled_dot_product_attention(q, *keys_values)))
 
 
 class EncoderBlock(nn.Module):
@@ -86,8 +97,8 @@ class EncoderBlock(nn.Module):
         self.mlp = Mlp(dim, int(dim * mlp_ratio))
 
     def forward(self, x: Tensor, tables: Tables) -> Tensor:
-        x = x + self.attn(self.norm1(x), tables)
-        return x + self.mlp(self.norm2(x))
+        x = self.attn.added_to(x, self.norm1(x), tables)
+        return self.mlp.added_to(x, self.norm2(x))
 
 
 class DecoderBlock(nn.Module):
@@ -109,7 +120,7 @@ class DecoderBlock(nn.Module):
 
     def attend_self(self, x: Tensor, tables: Tables) -> Tensor:
         """Tokens ``x`` after self-attention."""
-        return x + self.attn(self.norm1(x), tables)
+        return self.attn.added_to(x, self.norm1(x), tables)
 
     def prepare_other(self, other: Tensor, other_tables: Tables) -> tuple[Tensor, Tensor]:
         """Keys and values of the other image's tokens."""
@@ -117,5 +128,5 @@ class DecoderBlock(nn.Module):
 
     def attend_other(self, x: Tensor, tables: Tables, keys_values: tuple[Tensor, Tensor]) -> Tensor:
         """Tokens of ``attend_self`` after cross-attention and MLP."""
-        x = x + self.cross_attn(self.norm2(x), tables, keys_values)
-        return x + self.mlp(self.norm3(x))
+        x = self.cross_attn.added_to(x, self.norm2(x), tables, keys_values)
+        return self.mlp.added_to(x, self.norm3(x))

@@ -31,6 +31,10 @@ class PackedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, self._activation, [], "none")
 
+    def added_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """``residual`` plus the output for ``x``, in one pass over the memory; of a layer without activation."""
+        return torch.ops.mkldnn._linear_pointwise.binary(x, residual, self._weight, self._bias, "add")
+
 
 def packing_is_available() -> bool:
     """Whether this build of PyTorch has the operators."""
