@@ -78,8 +78,15 @@ class ToolsFactory:
 
 
 def measure_pair(tools: MeasurementTools, job: MeasuredPair) -> dict[str, Any]:
-    """The row of a pair: plain JSON values, as ``row.py`` describes. An image that cannot be used is a refusal."""
+    """The row of a pair: plain JSON values, as ``row.py`` describes. An image that cannot be used is a refusal.
+
+    Raises:
+        FileNotFoundError: an image is not on this machine. It was when the run began, so this worker's machine is another.
+    """
     pair = job.pair
+    elsewhere = next((path for path in (pair.image_a, pair.image_b, *pair.frames) if not path.is_file()), None)
+    if elsewhere is not None:
+        raise FileNotFoundError(f"{elsewhere} is not on a worker's machine: put the images where all workers see them")
     try:
         stamps = range(len(pair.frames) + 2)
         view_a = load_view(pair.image_a, pair.intrinsics_a, pair.distortion_a, stamps[0])

@@ -181,9 +181,7 @@ def test_rows_are_synced_one_by_one(tmp_path, monkeypatch):
     synced = []
     real, path = os.fsync, tmp_path / "rows.jsonl"
     with open_journal(tmp_path / "rows.jsonl") as journal:
-        monkeypatch.setattr(
-            os, "fsync", lambda descriptor: (synced.append((tmp_path / "rows.jsonl").read_bytes()), real(descriptor))
-        )
+        monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(path.read_bytes()), real(descriptor)))
         journal.append({"pair": 0})
         journal.append({"pair": 1})
     assert synced == [b'{"pair":0}\n', b'{"pair":0}\n{"pair":1}\n']

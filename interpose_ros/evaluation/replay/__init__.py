@@ -1,0 +1,1 @@
+"""Any bag as a pair file: images, camera, truth, keyframes and pairs, read without ROS."""
