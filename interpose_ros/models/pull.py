@@ -49,7 +49,7 @@ def pull(weights: Weights, source: str, progress: Progress, timeout: float = REA
     if source not in weights.sources:
         raise ValueError(f"{weights.name} comes from {' or '.join(weights.sources)}, not from {source!r}")
     files = weights.sources[source]
-    record = _read_record(weights.folder)
+    record = read_record(weights.folder)
     for file in files:
         path = weights.folder / file.name
         known = record.get(file.name)
@@ -62,14 +62,15 @@ def pull(weights: Weights, source: str, progress: Progress, timeout: float = REA
             "licence": weights.licence,
             "fetched": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-        _write_record(weights.folder, record)
+        write_record(weights.folder, record)
     location = weights.location()
     if location is None:
         raise DownloadError(f"{weights.folder} changed while {weights.name} was fetched")
     return location
 
 
-def _read_record(folder: Path) -> dict[str, dict]:
+def read_record(folder: Path) -> dict[str, dict]:
+    """What a folder's record says of its files; nothing where there is none."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         return {name: entry for name, entry in record.items() if isinstance(entry["size"], int)}
@@ -77,7 +78,8 @@ def _read_record(folder: Path) -> dict[str, dict]:
         return {}
 
 
-def _write_record(folder: Path, record: dict[str, dict]) -> None:
+def write_record(folder: Path, record: dict[str, dict]) -> None:
+    """Replace a folder's record at once."""
     new = folder / f"{RECORD}.new"
     new.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     new.replace(folder / RECORD)

@@ -38,7 +38,12 @@ class WeightsFile:
 
     def address(self) -> str:
         """The URL with the hub, or the mirror of it that the environment names."""
-        return self.url.format(hub=os.environ.get(HUB_VARIABLE, "https://huggingface.co").rstrip("/"))
+        return self.url.format(hub=hub_address())
+
+
+def hub_address() -> str:
+    """Address of the Hugging Face hub, or of the mirror that the environment names."""
+    return os.environ.get(HUB_VARIABLE, "https://huggingface.co").rstrip("/")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from interpose_ros.cli import main
+from interpose_ros.interpolation.diffusion.preset import shipped_presets
 from interpose_ros.models import registry
 from interpose_ros.models.registry import REGISTERED, Weights, WeightsFile, find_weights, locate_weights
 
@@ -45,7 +46,8 @@ def test_the_list_names_licence_and_place_of_all_weights(tmp_path: Path) -> None
     result = run("--out", str(tmp_path / "models.json"), folder=tmp_path)
     assert result.returncode == 0, result.stderr
     rows = {row["name"]: row for row in json.loads((tmp_path / "models.json").read_text())}
-    assert rows.keys() == {*REGISTERED, "xfeat", "lighterglue", "aliked_n16", "lightglue_aliked"}
+    in_wheels = {"xfeat", "lighterglue", "aliked_n16", "lightglue_aliked"}
+    assert rows.keys() == {*REGISTERED, *shipped_presets(), *in_wheels}
     assert (rows["xfeat"]["licence"], rows["aliked_n16"]["licence"]) == ("Apache-2.0", "BSD-3-Clause")
     dust3r = rows["dust3r_512_dpt"]
     assert dust3r["licence"] == "CC BY-NC-SA 4.0"

@@ -35,6 +35,12 @@ for result in (interpose_ros.__file__, interpose_ros.__version__, len(names)):
 """
 
 
+PRESETS = """
+from interpose_ros.interpolation.diffusion.preset import preset_folder, shipped_presets
+print(preset_folder(), *shipped_presets(), sep="\\n")
+"""
+
+
 @pytest.fixture
 def source(tmp_path):
     """What pip needs of the repository, so that it leaves its build folders elsewhere."""
@@ -42,6 +48,7 @@ def source(tmp_path):
     folder.mkdir()
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "THIRD_PARTY_LICENSES.md"):
         shutil.copy(REPOSITORY / name, folder)
+    shutil.copytree(REPOSITORY / "config", folder / "config")
     shutil.copytree(
         REPOSITORY / "interpose_ros", folder / "interpose_ros", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -97,6 +104,9 @@ def test_pip_install(environment, source, tmp_path):
         file, version, count = run(environment, "-c", IMPORT_ALL, cwd=folder).splitlines()
         assert Path(file).is_relative_to(tmp_path / "environment")
         assert (version, int(count) > 10) == ("0.1.0", True)
+    presets, *names = run(environment, "-c", PRESETS).splitlines()
+    assert Path(presets).is_relative_to(tmp_path / "environment")
+    assert "wan21_vace_1_3b" in names
     assert "usage" in run(environment.with_name("interpose"), "--help").lower()
 
 
@@ -107,6 +117,9 @@ def test_pip_install_editable(environment, source, tmp_path):
     for folder in ("/", source):
         file, _, _ = run(environment, "-c", IMPORT_ALL, cwd=folder).splitlines()
         assert Path(file).resolve() == source / "interpose_ros" / "__init__.py"
+    presets, *names = run(environment, "-c", PRESETS).splitlines()
+    assert Path(presets).resolve() == source / "config" / "video_presets"
+    assert "wan21_vace_1_3b" in names
     assert "usage" in run(environment.with_name("interpose"), "--help").lower()
 
 
