@@ -97,6 +97,7 @@ class PairAnswer:
         stage_seconds: wall-clock seconds per stage.
         matched_pixels: pixels of the verified matches between the keyframes themselves, for pictures.
         frames_used: views in between that the answer rests on, in order from A to B.
+        remark: a sentence about an answer that is worth knowing, such as a contradiction; empty for none.
         best_so_far: what had been found when the work was cut short; None where it was not.
     """
 
@@ -113,6 +114,7 @@ class PairAnswer:
     matched_pixels: tuple[Float[np.ndarray, "m 2"], Float[np.ndarray, "m 2"]] | None = None
     frames_used: tuple[View, ...] = ()
     best_so_far: PairAnswer | None = None
+    remark: str = ""
 
     def __post_init__(self) -> None:
         if (self.selected is None) == (self.refusal is None):

@@ -44,9 +44,15 @@ class OdometryConfig(BaseModel):
 
 @dataclass(frozen=True)
 class NoScale:
-    """No length, and a sentence why."""
+    """No length, and a sentence why.
+
+    Attributes:
+        text: the sentence.
+        contradiction: by how many standard deviations the source contradicts the images; 0 where it only does not tell.
+    """
 
     text: str
+    contradiction: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

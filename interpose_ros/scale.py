@@ -60,6 +60,12 @@ class ScaleConfig(BaseModel):
         description="The direction in which the base moved is left aside where odometry and images tell turns that differ "
         "by more [rad].",
     )
+    turn_stddev: float = Field(
+        math.radians(3.0),
+        gt=0.0,
+        description="Error of the turn that odometry tells between two images, standard deviation [rad]; turns that differ "
+        "by much more lower confidence.",
+    )
     max_relative_stddev: float = Field(
         0.25, gt=0.0, le=1.0, description="Largest standard deviation of a length that is given, as a share of it."
     )
@@ -116,7 +122,8 @@ def length_from_odometry(
         return NoScale(
             f"odometry and images contradict each other: odometry says that the base moved {distance:.3f} m; with the "
             f"camera's rotation and direction from the images, {base_length[nearest]:.3f} m fit best, at "
-            f"{math.sqrt(misfit[nearest]):.1f} standard deviations"
+            f"{math.sqrt(misfit[nearest]):.1f} standard deviations",
+            contradiction=math.sqrt(misfit[nearest]),
         )
     weight = np.exp(-0.5 * (misfit - misfit.min())) / np.sqrt(variance)
     weight /= weight.sum()
@@ -128,6 +135,22 @@ def length_from_odometry(
             f"{distance:.3f} m, too little or in such a way that odometry does not tell"
         )
     return Scale(ScaleSource.ODOMETRY, metres, stddev)
+
+
+def turn_disagreement(
+    estimate: PoseEstimate,
+    motion: BaseMotion,
+    T_base_camera_a: Float[np.ndarray, "4 4"],
+    T_base_camera_b: Float[np.ndarray, "4 4"],
+    config: ScaleConfig,
+) -> tuple[float, float]:
+    """Angle between the turns of the base that odometry and images tell, in radians and in standard deviations."""
+    Q = T_base_camera_b[:3, :3] @ estimate.R_b_a @ T_base_camera_a[:3, :3].T
+    angle = float(rotation_distance(motion.T_odom_base_b[:3, :3].T @ motion.T_odom_base_a[:3, :3], Q))
+    variance = (
+        float(np.trace(estimate.rotation_covariance)) if np.all(np.isfinite(estimate.rotation_covariance)) else 0.0
+    )
+    return angle, angle / math.sqrt(config.turn_stddev**2 + variance)
 
 
 def _direction_misfit(

@@ -126,7 +126,8 @@ def length_from_depth(estimate: PoseEstimate, matches: DepthMatches, config: Dep
     if metres <= 0 or agreeing.sum() < config.min_agreeing_share * count:
         return NoScale(
             f"depth and images contradict each other: {agreeing.sum()} of {count} depths agree on the length that fits "
-            f"best, {metres:.3f} m"
+            f"best, {metres:.3f} m",
+            contradiction=max(float(np.median(np.abs(solved.normalised))), AGREEING_LIMIT),
         )
     stddev = math.hypot(math.sqrt(solved.variance), config.bias_stddev * metres)
     if not stddev <= config.max_relative_stddev * metres:

@@ -16,12 +16,13 @@ class BoundedWorker(Generic[T]):
 
     Args:
         name: of the thread.
-        capacity: most items that wait; beyond it the oldest is handed to ``dropped``.
+        capacity: most items that wait; beyond it one is handed to ``dropped``.
         handle: does the work.
         dropped: told of each item that was never handled, on the thread that put the newest one in.
         failed: told of an error that ``handle`` let out; the thread goes on.
         weigh: weight of an item, in bytes for instance.
         max_weight: most weight that waits; a single item may be heavier.
+        victim: from the number of items, with the newest one, to the place of the one that is dropped; 0 is the oldest.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class BoundedWorker(Generic[T]):
         failed: Callable[[T, Exception], None],
         weigh: Callable[[T], float] = lambda item: 0.0,
         max_weight: float = math.inf,
+        victim: Callable[[int], int] = lambda count: 0,
     ) -> None:
         self._capacity = capacity
         self._weigh = weigh
         self._max_weight = max_weight
+        self._victim = victim
         self._handle = handle
         self._dropped = dropped
         self._failed = failed
@@ -59,11 +62,13 @@ class BoundedWorker(Generic[T]):
         with self._condition:
             if self._stopping:
                 return
-            weight = self._weigh(item) + sum(self._weigh(other) for other in self._items)
-            while self._items and (len(self._items) >= self._capacity or weight > self._max_weight):
-                displaced.append(self._items.popleft())
-                weight -= self._weigh(displaced[-1])
             self._items.append(item)
+            weight = sum(self._weigh(other) for other in self._items)
+            while len(self._items) > 1 and (len(self._items) > self._capacity or weight > self._max_weight):
+                place = self._victim(len(self._items))
+                displaced.append(self._items[place])
+                del self._items[place]
+                weight -= self._weigh(displaced[-1])
             self._condition.notify()
         for other in displaced:
             self._dropped(other)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
-
-import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
-from cv_bridge import CvBridge, CvBridgeError
 from jaxtyping import UInt8
-from PIL import Image as PillowImage
-from PIL import UnidentifiedImageError
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from interpose_ros.geometry.camera import Camera, DistortionModel
-from interpose_ros.views import MAX_IMAGE_PIXELS, KeyframeId
+from interpose_ros.ros.image_pixels import rgb_from_file, rgb_from_raw
+from interpose_ros.views import KeyframeId
 
 NANOSECONDS = 10**9
+
+MAX_FRAME_LENGTH = 256
+"""Names are kept long after their images; what one message makes the node remember is bounded."""
 
 
 def stamp_from_nanoseconds(stamp_ns: int) -> Time:
@@ -38,61 +36,24 @@ def keyframe_id_from_header(header: Header) -> KeyframeId:
     """
     if not header.frame_id:
         raise ValueError("header.frame_id is empty: it must name the camera's optical frame")
+    if len(header.frame_id) > MAX_FRAME_LENGTH:
+        raise ValueError(f"header.frame_id has {len(header.frame_id)} letters: at most {MAX_FRAME_LENGTH}")
     if header.stamp.nanosec >= NANOSECONDS:
         raise ValueError(f"header.stamp.nanosec is {header.stamp.nanosec}: it must be below {NANOSECONDS}")
     return KeyframeId(header.frame_id, nanoseconds_from_stamp(header.stamp))
 
 
 def image_from_message(message: Image | CompressedImage) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels of an image message. Rows with padding (``step``) are understood.
+    """RGB pixels of an image message: any encoding that ``image_pixels`` knows.
 
     Raises:
         ValueError: the data is truncated, no image, too large, or in an encoding that is no colour or grey image.
     """
-    if isinstance(message, CompressedImage):
-        return rgb_from_file_bytes(bytes(message.data))
-    _check_size(message.width, message.height)
-    needed = message.step * message.height
-    if len(message.data) < needed:
-        raise ValueError(
-            f"image data is truncated: {message.height} rows with a step of {message.step} are {needed} bytes, "
-            f"the message has {len(message.data)}"
-        )
-    try:
-        return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(message, desired_encoding="rgb8"))
-    except (CvBridgeError, cv2.error, TypeError, ValueError) as error:
-        raise ValueError(
-            f"image of encoding '{message.encoding}' cannot be read as colour: {error}. "
-            "Publish rgb8, bgr8, mono8 or a Bayer encoding"
-        ) from error
-
-
-def rgb_from_file_bytes(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels of a JPEG or PNG file's content.
-
-    Raises:
-        ValueError: it is no image, too large, or damaged.
-    """
-    try:
-        # The header alone tells the size, before anything of that size is allocated.
-        with PillowImage.open(io.BytesIO(data)) as file:
-            _check_size(*file.size)
-            if file.format in ("JPEG", "MPO"):
-                # OpenCV 4 fills what is missing of a truncated file with grey; Pillow says so. Their pixels are equal.
-                return np.array(file.convert("RGB"))
-    except UnidentifiedImageError as error:
-        raise ValueError(f"compressed image of {len(data)} bytes cannot be decoded: send JPEG or PNG") from error
-    except (OSError, SyntaxError, PillowImage.DecompressionBombError) as error:
-        raise ValueError(f"compressed image of {len(data)} bytes cannot be decoded: {error}") from error
-    # cv2.IMREAD_COLOR would turn the image by its EXIF tag; camera info belongs to the pixels as they are stored.
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if pixels is None:
-        raise ValueError(f"compressed image of {len(data)} bytes is damaged: send JPEG or PNG")
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return rgb_from_file(message) if isinstance(message, CompressedImage) else rgb_from_raw(message)
 
 
 def camera_from_message(message: CameraInfo) -> Camera:
-    """Camera of the images that a camera info belongs to, after its region of interest and binning.
+    """Camera of the raw images that a camera info belongs to, after its region of interest and binning.
 
     Raises:
         ValueError: K is zero or no intrinsics, the size is missing, or the lens model is unknown.
@@ -110,7 +71,22 @@ def camera_from_message(message: CameraInfo) -> Camera:
     K = np.array(message.k, dtype=np.float64).reshape(3, 3)
     if not np.any(K):
         raise ValueError("K is all zeros: the camera is not calibrated (see camera_calibration)")
-    camera = Camera(K, int(message.width), int(message.height), coefficients, model)
+    return _after_cropping(Camera(K, int(message.width), int(message.height), coefficients, model), message)
+
+
+def rectified_camera_from_message(message: CameraInfo) -> Camera:
+    """Camera of the rectified images that a camera info belongs to: P without distortion.
+
+    Raises:
+        ValueError: P is zero or no projection, or the size is missing.
+    """
+    P = np.array(message.p, dtype=np.float64).reshape(3, 4)
+    if not np.any(P):
+        raise ValueError("P is all zeros: the camera info does not describe rectified images (see image_proc)")
+    return _after_cropping(Camera(P[:, :3], int(message.width), int(message.height)), message)
+
+
+def _after_cropping(camera: Camera, message: CameraInfo) -> Camera:
     roi = message.roi
     if roi.width and roi.height:
         camera = camera.cropped(roi.x_offset, roi.y_offset, roi.width, roi.height)
@@ -118,10 +94,3 @@ def camera_from_message(message: CameraInfo) -> Camera:
     if binning != (1, 1):
         camera = camera.scaled(camera.width // binning[0], camera.height // binning[1])
     return camera
-
-
-def _check_size(width: int, height: int) -> None:
-    if width == 0 or height == 0:
-        raise ValueError(f"image is empty: {width}x{height}")
-    if width * height > MAX_IMAGE_PIXELS:
-        raise ValueError(f"image of {width}x{height} is too large: at most {MAX_IMAGE_PIXELS // 10**6} megapixels")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from interpose_ros.evaluation.recorded_truth import RecordedDrive
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.interpolation.clip import LazyView
-from interpose_ros.ros.conversions import rgb_from_file_bytes
+from interpose_ros.ros.image_pixels import rgb_from_file_bytes
 from interpose_ros.views import KeyframeId, View
 
 

@@ -51,7 +51,9 @@ def _session_values(session: Session) -> dict[str, str]:
         "edges": str(len(session.edges)),
         "pending_pairs": str(session.pending_pairs),
         "waiting_images": str(session.intake.load),
+        "pairs_dropped": str(session.pairs_dropped),
     }
+    values |= {name: str(count) for name, count in session.intake.counts.items()}
     if math.isfinite(session.last_seconds):
         values["last_estimate_seconds"] = f"{session.last_seconds:.3f}"
     values |= {f"last_{stage}_seconds": f"{seconds:.3f}" for stage, seconds in session.last_stage_seconds.items()}

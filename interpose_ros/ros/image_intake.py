@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -21,11 +22,12 @@ from interpose_ros.ros.conversions import (
     image_from_message,
     keyframe_id_from_header,
     nanoseconds_from_stamp,
-    rgb_from_file_bytes,
+    rectified_camera_from_message,
 )
 from interpose_ros.ros.frame_ring import FrameRing, StreamFrame
+from interpose_ros.ros.image_pixels import rgb_from_file, size_of_file
 from interpose_ros.ros.keyframe_choice import KeyframeChoice
-from interpose_ros.ros.keyframes import CameraInfoCache
+from interpose_ros.ros.keyframes import MAX_CAMERAS, CameraInfoCache
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.views import KeyframeId, View
 
@@ -77,9 +79,10 @@ class ImageIntake:
         self._choice = choice
         self._lock = threading.Lock()
         self._cameras = CameraInfoCache()
-        self._ring = FrameRing(int(config.stream_megabytes * 1e6))
+        self._ring = FrameRing(int(config.stream_megabytes * 1e6), MAX_CAMERAS)
         self._waiting: list[_WaitingImage] = []
-        self._last_look: dict[str, int] = {}
+        self._last_look: OrderedDict[str, int] = OrderedDict()
+        self._counts: Counter[str] = Counter()
         self._max_bytes = config.keyframe_megabytes * 1e6 / 2  # encoded images, and as much of decoded ones
         self._worker: BoundedWorker[_IncomingImage | _LookAgain] = BoundedWorker(
             "interpose_incoming",
@@ -95,17 +98,20 @@ class ImageIntake:
 
     def add_keyframe_image(self, message: Image | CompressedImage) -> None:
         """An image on the keyframe topic."""
+        self._counts["keyframe_images_received"] += 1
         self._worker.put(_IncomingImage(message, is_keyframe=True, is_stream=False))
 
     def add_stream_image(self, message: Image | CompressedImage) -> None:
         """An image of the camera stream."""
+        self._counts["stream_images_received"] += 1
         self._worker.put(_IncomingImage(message, is_keyframe=self._is_due(message), is_stream=True))
 
     def add_camera_info(self, message: CameraInfo) -> None:
         """A camera info, of keyframes or of the stream."""
         frame_id = message.header.frame_id
         try:
-            camera = camera_from_message(message)
+            is_rectified = self._config.is_rectified(frame_id)
+            camera = rectified_camera_from_message(message) if is_rectified else camera_from_message(message)
         except ValueError as error:
             with self._lock:
                 is_new = self._cameras.add_problem(frame_id, str(error))
@@ -127,6 +133,11 @@ class ImageIntake:
     def load(self) -> int:
         """Images that wait to be decoded, or for their camera info."""
         return self._worker.load + len(self._waiting)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Images received, left out and dropped since the activation."""
+        return dict(self._counts)
 
     def clear(self) -> None:
         """Forget images, waiting or not. Camera infos stay."""
@@ -168,6 +179,8 @@ class ImageIntake:
             if last is not None and abs(stamp - last) < self._config.keyframe_period * 1e9:
                 return False
             self._last_look[frame_id] = stamp
+            if len(self._last_look) > MAX_CAMERAS:
+                self._last_look.popitem(last=False)
             return True
 
     def _take_in(self, item: _IncomingImage | _LookAgain) -> None:
@@ -181,18 +194,23 @@ class ImageIntake:
             self._receiver.refuse_image(NO_KEYFRAME, Refusal(RefusalReason.BAD_INPUT, text))
             return
         try:
+            if isinstance(item.message, CompressedImage) and not item.is_keyframe:
+                # Most frames of a stream are never looked at: they are decoded when they are.
+                size = size_of_file(bytes(item.message.data))
+                if self._config.use_frames:
+                    self._keep_frame(name, item.message, *size)
+                return
             image = image_from_message(item.message)
+            if item.is_stream and self._config.use_frames:
+                height, width = image.shape[:2]
+                self._keep_frame(name, _as_file(item.message, image), width, height)
         except ValueError as error:
             if item.is_keyframe:
                 self._receiver.refuse_image(name, Refusal(RefusalReason.BAD_INPUT, str(error)))
             else:
+                self._counts["stream_images_left_out"] += 1
                 self._receiver.warn(f"stream image {name} left out: {error}")
             return
-        height, width = image.shape[:2]
-        if item.is_stream and self._config.use_frames:
-            data = _file_bytes(item.message, image)
-            with self._lock:
-                self._ring.add(StreamFrame(name, data, width, height))
         if item.is_keyframe:
             deadline = time.monotonic() + self._config.camera_info_timeout
             self._waiting.append(_WaitingImage(name, image, deadline, item.is_stream))
@@ -202,6 +220,10 @@ class ImageIntake:
             ):
                 self._refuse_for_camera_info(self._waiting.pop(0), "too many images wait")
             self._look_at_waiting()
+
+    def _keep_frame(self, name: KeyframeId, file: CompressedImage, width: int, height: int) -> None:
+        with self._lock:
+            self._ring.add(StreamFrame(name, bytes(file.data), file.format, width, height))
 
     def _look_at_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -228,7 +250,10 @@ class ImageIntake:
         self._receiver.refuse_image(item.name, Refusal(RefusalReason.CAMERA_INFO, f"{what}: {why}"))
 
     def _dropped(self, item: _IncomingImage | _LookAgain) -> None:
-        if isinstance(item, _IncomingImage) and item.is_keyframe:
+        if not isinstance(item, _IncomingImage):
+            return
+        self._counts["keyframe_images_dropped" if item.is_keyframe else "stream_images_dropped"] += 1
+        if item.is_keyframe:
             header = item.message.header
             name = KeyframeId(header.frame_id, nanoseconds_from_stamp(header.stamp))
             text = f"more than {INCOMING_CAPACITY} images, or {self._max_bytes / 1e6:g} MB, wait to be decoded"
@@ -243,15 +268,18 @@ def _bytes_of(item: _IncomingImage | _LookAgain) -> int:
     return len(item.message.data) if isinstance(item, _IncomingImage) else 0
 
 
-def _file_bytes(message: Image | CompressedImage, image: np.ndarray) -> bytes:
+def _as_file(message: Image | CompressedImage, image: np.ndarray) -> CompressedImage:
     """The frame as a file: as it came, or as JPEG."""
     if isinstance(message, CompressedImage):
-        return bytes(message.data)
+        return message
     encoded, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
     if not encoded:
         raise ValueError(f"stream image of {image.shape[1]}x{image.shape[0]} cannot be stored as JPEG")
-    return data.tobytes()
+    return CompressedImage(format="jpeg", data=data.tobytes())
 
 
 def _decoder(frame: StreamFrame, camera: Camera) -> Callable[[], View]:
-    return lambda: View(rgb_from_file_bytes(frame.data), camera, frame.keyframe_id)
+    def load() -> View:
+        return View(rgb_from_file(CompressedImage(format=frame.format, data=frame.data)), camera, frame.keyframe_id)
+
+    return load

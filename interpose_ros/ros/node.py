@@ -28,10 +28,10 @@ from interpose_ros.ros.diagnostics import node_status, tf_status
 from interpose_ros.ros.displays import Displays
 from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyframe_choice_from
 from interpose_ros.ros.node_config import NodeConfig
-from interpose_ros.ros.odometry import OdometryScale
 from interpose_ros.ros.pair_service import answer_request
 from interpose_ros.ros.parameters import declare_parameters, read_parameters
 from interpose_ros.ros.relative_pose import keyframe_id_message
+from interpose_ros.ros.scale_finder import ScaleFinder
 from interpose_ros.ros.session import Session
 from interpose_ros.ros.subscriptions import PATIENCE, MeetingSubscription, compressed_topic
 from interpose_ros.ros.tf_link import TfLink
@@ -58,7 +58,7 @@ class InterposeNode(LifecycleNode):
         self._subscriptions_in: list[MeetingSubscription] = []
         self._session_timers: list[Timer] = []
         self._tf_link: TfLink | None = None
-        self._odometry: OdometryScale | None = None
+        self._scale: ScaleFinder | None = None
         # /clock may stand still or jump; what must go on by itself runs on this clock.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._pose_publisher = self.create_lifecycle_publisher(RelativePose, "~/relative_pose", QoSProfile(depth=100))
@@ -96,10 +96,9 @@ class InterposeNode(LifecycleNode):
         result = super().on_activate(state)
         self._contact.set_active(True)
         self._displays.start(unit_is_allowed=self._config.unscaled_tf == "unit")
-        if self._config.odometry.use:
-            self._odometry = OdometryScale(self, self._config.odometry)
-        scaled = self._odometry.scaled if self._odometry is not None else _without_scale
-        session = Session(self._config, self._pipeline, self, self._keyframe_choice, scaled)
+        scale = ScaleFinder(self, self._config, self._config.topics("depth"))
+        self._scale = scale
+        session = Session(self._config, self._pipeline, self, self._keyframe_choice, scale.scaled)
         self._session = session
         if self._config.publish_tf:
             self._tf_link = TfLink(self, self._tf_publisher, session.foreign_parents_heard)
@@ -110,12 +109,12 @@ class InterposeNode(LifecycleNode):
         takes_stream = self._config.keyframe_source == "stream"
         if not takes_stream:
             on_image = session.intake.add_keyframe_image
-            self._subscribe("keyframe/image", "keyframe/camera_info", on_image, ReliabilityPolicy.RELIABLE, PATIENCE)
+            self._subscribe("keyframe/", on_image, ReliabilityPolicy.RELIABLE, PATIENCE)
         if takes_stream or self._config.use_frames:
             # A full stream must not wait for what was lost. Beside a topic of keyframes it may be missing.
             patience = PATIENCE if takes_stream else None
             on_image = session.intake.add_stream_image
-            self._subscribe("image", "camera_info", on_image, ReliabilityPolicy.BEST_EFFORT, patience)
+            self._subscribe("", on_image, ReliabilityPolicy.BEST_EFFORT, patience)
         self._session_timers = [
             self.create_timer(CHECK_PERIOD, self._check, clock=self._steady),
             self.create_timer(self._config.tf_period, self.edges_changed, clock=self._steady),
@@ -167,7 +166,9 @@ class InterposeNode(LifecycleNode):
             link.send(edges, session.frame_name)
 
     def keyframe_added(self, view: View) -> None:
-        """A new keyframe is held."""
+        """Depth is kept for it."""
+        if self._scale is not None:
+            self._scale.keyframe_added(view)
 
     def answered(self, answer: PairAnswer, view_a: View, view_b: View) -> None:
         """Show an answer to whoever looks."""
@@ -214,7 +215,7 @@ class InterposeNode(LifecycleNode):
             response.success = False
             response.message = "NOT_ACTIVE: the node is not active"
             return response
-        self._session.reset("reset was called")
+        self._forget("reset was called")
         response.success = True
         return response
 
@@ -225,13 +226,19 @@ class InterposeNode(LifecycleNode):
             self.get_logger().warning(
                 f"time jumped back by {-jump.delta.nanoseconds / 1e9:.3f} s: forgetting keyframes"
             )
-            self._session.reset("time jumped back")
+            self._forget("time jumped back")
+
+    def _forget(self, reason: str) -> None:
+        if self._scale is not None:
+            self._scale.forget_keyframes()
+        if self._session is not None:
+            self._session.reset(reason)
 
     def _check(self) -> None:
         for subscription in self._subscriptions_in:
             subscription.check()
-        if self._odometry is not None:
-            self._odometry.check()
+        if self._scale is not None:
+            self._scale.check()
         if self._session is not None:
             self._session.intake.look_again()
 
@@ -245,29 +252,27 @@ class InterposeNode(LifecycleNode):
         message.status = [node_status(name, state, networks, device, session)]
         if session is not None:
             message.status.append(tf_status(name, session))
-        if self._odometry is not None:
-            message.status.append(self._odometry.status(name))
+        if self._scale is not None:
+            message.status.extend(self._scale.statuses(name))
         self._diagnostics_publisher.publish(message)
 
     # --- parts
 
     def _base_motion(self, stamp_a_ns: int, stamp_b_ns: int) -> BaseMotion | NoScale:
-        odometry = self._odometry
-        return NoScale("odometry is not used") if odometry is None else odometry.base_motion(stamp_a_ns, stamp_b_ns)
+        scale = self._scale
+        return NoScale("the node is not active") if scale is None else scale.base_motion(stamp_a_ns, stamp_b_ns)
 
-    def _subscribe(
-        self, image_topic: str, info_topic: str, on_image, reliability: ReliabilityPolicy, patience: float | None
-    ) -> None:
+    def _subscribe(self, prefix: str, on_image, reliability: ReliabilityPolicy, patience: float | None) -> None:
         assert self._session is not None
         on_info = self._session.intake.add_camera_info
-        if self._config.image_transport == "compressed":
-            image_type, topic = CompressedImage, compressed_topic(self, image_topic)
-        else:
-            image_type, topic = Image, image_topic
-        self._subscriptions_in += [
-            MeetingSubscription(self, image_type, topic, on_image, reliability, patience),
-            MeetingSubscription(self, CameraInfo, info_topic, on_info, reliability, patience),
-        ]
+        is_compressed = self._config.image_transport == "compressed"
+        for image, info in zip(*map(self._config.topics, (f"{prefix}image", f"{prefix}camera_info")), strict=True):
+            topic = compressed_topic(self, image) if is_compressed else image
+            image_type = CompressedImage if is_compressed else Image
+            self._subscriptions_in += [
+                MeetingSubscription(self, image_type, topic, on_image, reliability, patience),
+                MeetingSubscription(self, CameraInfo, info, on_info, reliability, patience),
+            ]
 
     def _end_session(self) -> None:
         for timer in self._session_timers:
@@ -279,19 +284,15 @@ class InterposeNode(LifecycleNode):
         link, self._tf_link = self._tf_link, None
         if link is not None:
             link.destroy()
-        odometry, self._odometry = self._odometry, None
-        if odometry is not None:
-            odometry.destroy()
+        scale, self._scale = self._scale, None
+        if scale is not None:
+            scale.destroy()
         session, self._session = self._session, None
         if session is not None:
             session.reset("the node is deactivated")
             if not session.stop(STOP_TIMEOUT):
                 self.get_logger().warning("the pair in hand is still being worked on; its result will be dropped")
         self._displays.stop(STOP_TIMEOUT)
-
-
-def _without_scale(answer: PairAnswer) -> PairAnswer:
-    return answer
 
 
 def main(args: list[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from interpose_ros.ros.contact_config import NodeContactConfig
 from interpose_ros.ros.odometry_config import NodeOdometryConfig
 from interpose_ros.ros.pair_list import parse_pair
+from interpose_ros.ros.scale_config import NodeDepthConfig, NodeScaleConfig
 
 
 class NodeConfig(BaseModel):
@@ -43,6 +45,16 @@ class NodeConfig(BaseModel):
     image_transport: Literal["raw", "compressed"] = Field(
         "raw", description="raw: sensor_msgs/Image; compressed: sensor_msgs/CompressedImage at the name + /compressed."
     )
+    cameras: tuple[str, ...] = Field(
+        (),
+        description="Names of several cameras, each with its own topics: [front, left] listens to front/image, "
+        "front/keyframe/image, left/image ... Empty: one set of topics, which may carry several cameras, too.",
+    )
+    rectified: tuple[str, ...] = Field(
+        (),
+        description="Frames of cameras whose images are rectified, ['*'] for all: P of their camera info counts instead of "
+        "K, and no distortion.",
+    )
     pair_choice: Literal["previous", "window", "list"] = Field(
         "previous",
         description="Pair a keyframe with the previous one of its camera, with the last pair_window ones of any camera, or "
@@ -67,7 +79,15 @@ class NodeConfig(BaseModel):
         description="Most memory of the images of keyframes, and as much again of images that wait [MB]; the oldest go, but "
         "two stay.",
     )
-    max_pending_pairs: int = Field(200, ge=1, le=100000, description="Pairs that may wait; the oldest are refused.")
+    max_pending_pairs: int = Field(
+        200, ge=1, le=100000, description="Pairs that may wait; when_late says which are refused beyond it."
+    )
+    when_late: Literal["drop_oldest", "drop_newest", "skip"] = Field(
+        "drop_oldest",
+        description="When keyframes come faster than answers: refuse the pair that has waited longest, the one that comes, "
+        "or every other one of those that wait, so that what remains is spread over the way. Every one is answered "
+        "CANCELLED and counted.",
+    )
     stream_megabytes: float = Field(64.0, ge=0.0, description="JPEG data of stream frames held per camera [MB].")
     publish_tf: bool = Field(True, description="Send accepted edges on /tf.")
     tf_period: float = Field(0.5, gt=0.0, description="Time between two sendings of all live edges [s].")
@@ -86,6 +106,8 @@ class NodeConfig(BaseModel):
     )
 
     odometry: NodeOdometryConfig = NodeOdometryConfig()
+    depth: NodeDepthConfig = NodeDepthConfig()
+    scale: NodeScaleConfig = NodeScaleConfig()
     contact: NodeContactConfig = NodeContactConfig()
 
     @field_validator("pair_list")
@@ -94,6 +116,18 @@ class NodeConfig(BaseModel):
         for text in pairs:
             parse_pair(text)
         return pairs
+
+    @field_validator("cameras")
+    @classmethod
+    def _cameras_are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*", name):
+                raise ValueError(
+                    f"'{name}' is no part of a topic's name: letters, digits and _, beginning with a letter"
+                )
+        if len(set(names)) < len(names):
+            raise ValueError("a camera is named twice")
+        return names
 
     @model_validator(mode="after")
     def _list_is_there(self) -> NodeConfig:
@@ -106,6 +140,14 @@ class NodeConfig(BaseModel):
         if self.keyframe_choice == "motion" and not self.odometry.use:
             raise ValueError("keyframe_choice is motion and odometry.use is false: odometry is what tells the motion")
         return self
+
+    def topics(self, name: str) -> list[str]:
+        """A topic of every camera: the name itself, or one for each of ``cameras``."""
+        return [f"{camera}/{name}" for camera in self.cameras] or [name]
+
+    def is_rectified(self, frame_id: str) -> bool:
+        """Whether the images of this frame are rectified."""
+        return frame_id in self.rectified or "*" in self.rectified
 
     @field_validator("tf_frame")
     @classmethod

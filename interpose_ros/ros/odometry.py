@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from dataclasses import replace
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -14,7 +14,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from tf2_msgs.msg import TFMessage
 
-from interpose_ros.answer import PairAnswer, Scale
+from interpose_ros.answer import PairAnswer, ScaleSource
 from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.geometry.se3 import rotation_from_quaternion_xyzw, transform_from_rotation_translation
 from interpose_ros.odometry import BaseMotion, NoScale, OdometryTrack
@@ -22,7 +22,8 @@ from interpose_ros.ros.conversions import NANOSECONDS, nanoseconds_from_stamp
 from interpose_ros.ros.odometry_config import NodeOdometryConfig
 from interpose_ros.ros.static_transforms import StaticTransforms
 from interpose_ros.ros.subscriptions import MeetingSubscription
-from interpose_ros.scale import length_from_odometry
+from interpose_ros.scale import length_from_odometry, turn_disagreement
+from interpose_ros.scale_sources import ScaleFinding
 
 
 class OdometryScale:
@@ -122,24 +123,24 @@ class OdometryScale:
             self._wait_until_reached(max(stamp_a_ns, stamp_b_ns))
             return self._track.motion(stamp_a_ns, stamp_b_ns)
 
-    def scaled(self, answer: PairAnswer) -> PairAnswer:
-        """The answer with its length, or as it is where there is none.
+    def finding(self, answer: PairAnswer) -> ScaleFinding | None:
+        """What odometry says about an answer: a length or why there is none, and whether its turn is that of the images.
 
         Waits, at most for ``wait`` seconds, where odometry flows but has not reached the newer image yet.
         """
         estimate = answer.estimate
         if estimate is None:
-            return answer
-        length = self._length(answer, estimate)
+            return None
+        found = self._finding(answer, estimate)
         with self._arrived:
-            if isinstance(length, NoScale):
+            if isinstance(found.length, NoScale):
                 self._unscaled += 1
-                self._last_reason = length.text
-                return answer
-            self._scaled += 1
-        return replace(answer, scale=length)
+                self._last_reason = found.length.text
+            else:
+                self._scaled += 1
+        return found
 
-    def _length(self, answer: PairAnswer, estimate: PoseEstimate) -> Scale | NoScale:
+    def _finding(self, answer: PairAnswer, estimate: PoseEstimate) -> ScaleFinding:
         a, b = answer.keyframe_a, answer.keyframe_b
         with self._arrived:
             self._wait_until_reached(max(a.stamp_ns, b.stamp_ns))
@@ -147,13 +148,20 @@ class OdometryScale:
             motion = self._track.motion(a.stamp_ns, b.stamp_ns)
             T_base_camera_a, T_base_camera_b = self._extrinsic(a.frame_id), self._extrinsic(b.frame_id)
         if isinstance(motion, NoScale):
-            return motion
+            return ScaleFinding(ScaleSource.ODOMETRY, motion)
         if T_base_camera_a is None or T_base_camera_b is None:
-            return NoScale(
+            missing = NoScale(
                 f"/tf_static does not connect '{a.frame_id if T_base_camera_a is None else b.frame_id}' with '{base}', the "
                 "child frame of the odometry: publish the camera's place on the robot, or set odometry.extrinsic"
             )
-        return length_from_odometry(estimate, motion, T_base_camera_a, T_base_camera_b, self._config)
+            return ScaleFinding(ScaleSource.ODOMETRY, missing)
+        extrinsics = T_base_camera_a, T_base_camera_b
+        length = length_from_odometry(estimate, motion, *extrinsics, self._config)
+        angle, size = turn_disagreement(estimate, motion, *extrinsics, self._config)
+        about = f"odometry's turn differs from that of the images by {math.degrees(angle):.1f} degrees"
+        if isinstance(length, NoScale) and length.contradiction > size:
+            size, about = length.contradiction, length.text
+        return ScaleFinding(ScaleSource.ODOMETRY, length, size, about)
 
     def _wait_until_reached(self, stamp_ns: int) -> None:
         def reached() -> bool:

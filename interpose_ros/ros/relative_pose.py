@@ -115,6 +115,7 @@ def _fill_pose(message: RelativePose, answer: PairAnswer, estimate: PoseEstimate
     assert answer.selected is not None
     R_a_b, direction_a_b = rotation_and_direction_a_b(estimate.R_b_a, estimate.direction_b_a)
     message.status = RelativePose.STATUS_OK
+    message.reason = answer.remark
     message.branch = BRANCHES[answer.branch]
     message.model = MODELS[estimate.model]
     message.estimator = answer.selected.estimator

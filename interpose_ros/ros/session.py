@@ -19,6 +19,7 @@ from interpose_ros.ros.bounded_worker import BoundedWorker
 from interpose_ros.ros.image_intake import NO_KEYFRAME, ImageIntake
 from interpose_ros.ros.keyframe_choice import KeyframeChoice
 from interpose_ros.ros.keyframes import KeyframeStore, tf_frame_name
+from interpose_ros.ros.late_policy import victim_from
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.pair_choice import Pair, pair_choice_from
 from interpose_ros.ros.publication import edge_of_answer
@@ -95,8 +96,14 @@ class Session:
         self._last_stage_seconds: Mapping[str, float] = {}
         self._last_refusal = ""
         self._out_of_order = 0
+        self._pairs_dropped = 0
         self._pairs: BoundedWorker[_PairJob] = BoundedWorker(
-            "interpose_pairs", config.max_pending_pairs, self._estimate, self._pair_dropped, self._pair_failed
+            "interpose_pairs",
+            config.max_pending_pairs,
+            self._estimate,
+            self._pair_dropped,
+            self._pair_failed,
+            victim=victim_from(config),
         )
         self._interpolators = (RecordedInterpolator(self._frames_between),) if config.use_frames else ()
         self.intake = ImageIntake(config, self, keyframe_choice)
@@ -182,6 +189,11 @@ class Session:
     def out_of_order(self) -> int:
         """How many keyframes were older than one of their camera that came before."""
         return self._out_of_order
+
+    @property
+    def pairs_dropped(self) -> int:
+        """How many pairs were refused because too many waited."""
+        return self._pairs_dropped
 
     @property
     def keyframe_bytes(self) -> int:
@@ -328,6 +340,8 @@ class Session:
         return [found[name] for name in sorted(found)]
 
     def _pair_dropped(self, job: _PairJob) -> None:
+        with self._lock:
+            self._pairs_dropped += 1
         text = f"more than {self._config.max_pending_pairs} pairs wait: raise max_pending_pairs or send fewer keyframes"
         self._output.warn(f"pair {job.pair[0]} {job.pair[1]} refused: {text}")
         self._finish_with_refusal(job, Refusal(RefusalReason.CANCELLED, text))

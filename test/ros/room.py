@@ -23,13 +23,24 @@ def _wall(seed: int) -> np.ndarray:
 WALLS = [_wall(seed) for seed in range(6)]
 
 
-def picture(R_w_c: np.ndarray, centre_w: np.ndarray) -> np.ndarray:
-    """RGB picture (240x320) of a camera with orientation ``R_w_c`` at ``centre_w``, in the room's frame."""
+def _seen(R_w_c: np.ndarray, centre_w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rays with z = 1 in the camera, turned into the room's frame, and how far along them the three nearest walls are."""
     u, v = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
     rays_c = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones_like(u, float)], -1)
     rays_w = rays_c @ R_w_c.T
     with np.errstate(divide="ignore"):
         distances = (np.sign(rays_w) * HALF - centre_w) / rays_w
+    return rays_w, distances
+
+
+def depth(R_w_c: np.ndarray, centre_w: np.ndarray) -> np.ndarray:
+    """Depth along the optical axis [m] of the same picture, float32."""
+    return _seen(R_w_c, centre_w)[1].min(axis=-1).astype(np.float32)
+
+
+def picture(R_w_c: np.ndarray, centre_w: np.ndarray) -> np.ndarray:
+    """RGB picture (240x320) of a camera with orientation ``R_w_c`` at ``centre_w``, in the room's frame."""
+    rays_w, distances = _seen(R_w_c, centre_w)
     axis = np.argmin(distances, axis=-1)
     points = centre_w + rays_w * np.take_along_axis(distances, axis[..., None], -1)
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)

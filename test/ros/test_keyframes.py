@@ -60,9 +60,9 @@ def test_previous_is_of_the_same_camera_and_window_of_any():
 
 
 def test_ring_is_bounded_and_thins_evenly():
-    ring = FrameRing(500)
+    ring = FrameRing(500, 2)
     for stamp in range(100):
-        ring.add(StreamFrame(KeyframeId("a", stamp), bytes(100), 40, 32))
+        ring.add(StreamFrame(KeyframeId("a", stamp), bytes(100), "jpeg", 40, 32))
     stamps = [frame.keyframe_id.stamp_ns for frame in ring.between("a", -1, 1000)]
     assert len(stamps) == 5
     assert (stamps[0], stamps[-1]) == (0, 99)
