@@ -12,6 +12,7 @@ from interpose_ros.evaluation import calibrate_command, evaluate_command
 from interpose_ros.evaluation.images import ImageError
 from interpose_ros.evaluation.pair_files import PairFileError
 from interpose_ros.evaluation.replay import command as replay
+from interpose_ros.evaluation.report import command as report
 from interpose_ros.exit_status import EXIT_FAILED
 from interpose_ros.models import command as models
 
@@ -35,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     estimate_command.register(commands)
     evaluate_command.register(commands)
     replay.register(commands)
+    report.register(commands)
     calibrate_command.register(commands)
     models.register(commands)
     contact.register(commands)

@@ -15,7 +15,6 @@ from interpose_ros.evaluation.held_out import held_out_figures
 from interpose_ros.evaluation.journal import write_atomically
 from interpose_ros.evaluation.observations import Subject, observations_by_subject, observe
 from interpose_ros.evaluation.pair_files import read_pair_file, require_images
-from interpose_ros.evaluation.pose_errors import METRE_BASELINE, OTHER_BASELINE
 from interpose_ros.evaluation.reliability_diagram import reliability_svg
 from interpose_ros.exit_status import EXIT_FAILED, EXIT_OK
 
@@ -48,6 +47,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from interpose_ros.config import FeatureConfig, InterposeConfig
+    from interpose_ros.evaluation.run import min_baseline
     from interpose_ros.matching.store import MatchStore
     from interpose_ros.pipeline import InterposePipeline
 
@@ -61,8 +61,7 @@ def _calibrate(options: argparse.Namespace) -> int:
         calibrations={},
         second_store=MatchStore.with_second_networks(config),
     )
-    min_baseline = METRE_BASELINE if content.translation_unit == "m" else OTHER_BASELINE
-    seen = observe(pairs, pipeline, min_baseline, options.out / "observations.jsonl")
+    seen = observe(pairs, pipeline, min_baseline(content), options.out / "observations.jsonl")
     rows = [row for rows in tqdm(seen, total=len(pairs), unit="pair") for row in rows]
     threshold = config.decision.min_confidence
     failed = False
