@@ -35,6 +35,7 @@ from interpose_ros.ros.scale_finder import ScaleFinder
 from interpose_ros.ros.session import Session
 from interpose_ros.ros.subscriptions import PATIENCE, MeetingSubscription, compressed_topic
 from interpose_ros.ros.tf_link import TfLink
+from interpose_ros.ros.topic_status import topics_status
 from interpose_ros.srv import GetRelativePose, ListKeyframes
 from interpose_ros.views import View
 
@@ -252,6 +253,7 @@ class InterposeNode(LifecycleNode):
         message.status = [node_status(name, state, networks, device, session)]
         if session is not None:
             message.status.append(tf_status(name, session))
+            message.status.append(topics_status(name, self._subscriptions_in))
         if self._scale is not None:
             message.status.extend(self._scale.statuses(name))
         self._diagnostics_publisher.publish(message)
