@@ -2,14 +2,14 @@
 
 Learning rate 0.01, in the second stage 0.001; at most 1000 iterations per stage, less where the slope of a line through the
 last 20 losses is below 1e-4; at most 80 vertices per part, drawn anew for every evaluation; penetration in the second
-stage, which leaves the shape alone. Only the points that the loss needs are computed, which the original does not spare
-itself.
+stage, which leaves the shape alone. Only the points that the loss needs are computed, and in the second stage the shape
+only once, which the original does not spare itself.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,15 +28,16 @@ from interpose_ros.contact.synthetic import INTRINSICS
 
 VERTICES_PER_PART = 80
 WINDOW = 20
+KEPT_EVERY = 10
 
 
 @dataclass(frozen=True, eq=False)
 class PlainResult:
-    """Bodies, and (seconds, loss) after each iteration of the second stage; `seconds` in all."""
+    """Bodies; `seconds` in all; and (seconds of one core, bodies) after every tenth iteration of the second stage."""
 
     bodies: list[BodyParameters]
     seconds: float
-    trace: list[tuple[float, float]]
+    steps: list[tuple[float, list[BodyParameters]]]
 
 
 class Drawn:
@@ -58,13 +59,13 @@ class Drawn:
             self.persons.append(Person(person.model, PartPoints(vertices, of_atom), marks))
         self.with_hull = with_hull
 
-    def state(self, bodies):
-        """Pose the persons, exactly and with a graph."""
+    def state(self, bodies, shaped):
+        """Pose the persons, exactly and with a graph; `shaped` gives points of a person in its present shape."""
         states = []
-        for person, body in zip(self.persons, bodies, strict=True):
+        for number, (person, body) in enumerate(zip(self.persons, bodies, strict=True)):
             surface = person.surface if self.with_hull else person.parts.vertices
             marks = landmark_points(person.model, person.landmark_names)
-            points = person.model.shaped(body.shape, torch.cat([surface, marks]))
+            points = shaped(number, body.shape, torch.cat([surface, marks]))
             posed = pose(person.model.skeleton, body, points.offsets)
             positions = place(posed, points)
             states.append(
@@ -84,12 +85,14 @@ def plain_refine(
     contact = ContactTerm(constraints.samples, config.contact_strength, config.contact_reach)
     penetration = PenetrationTerm(weight=config.penetration_weight)
     bodies = [person.body for person in persons]
-    began = time.monotonic()
-    trace: list[tuple[float, float]] = []
+    torch.optim.Adam([torch.zeros(1)])  # its first use imports for seconds
+    began, wall = time.process_time(), time.monotonic()
+    kept: list[tuple[float, list[BodyParameters]]] = []
     for stage, rate in enumerate((0.01, 0.001)):
         layouts = [Person(p.model, PartPoints(torch.zeros(0, dtype=torch.long), {}), ()).layout for p in persons]
         steps = [torch.zeros(1, layout.size, dtype=torch.float64, requires_grad=True) for layout in layouts]
         optimiser = torch.optim.Adam(steps, lr=rate)
+        shaped = _fixed_shapes(persons, bodies) if stage == 1 else _free_shapes(persons)
         losses: list[float] = []
 
         def current(steps=steps, layouts=layouts, bodies=bodies):
@@ -100,10 +103,10 @@ def plain_refine(
                 moved.append(BodyParameters(new.translation, new.rotations, new.shape.clamp(space.low, space.high)))
             return moved
 
-        for _ in range(most):
+        for iteration in range(most):
             optimiser.zero_grad()
             drawn = Drawn(persons, atoms, rng, with_hull=stage == 1)
-            state = drawn.state(current())
+            state = drawn.state(current(), shaped)
             loss = sum(term.value(drawn, state) for term in terms) + contact.differentiable_value(drawn, state)
             if stage == 1:
                 loss = loss + penetration.value(drawn, state)
@@ -115,9 +118,34 @@ def plain_refine(
                 step.grad.nan_to_num_()
             optimiser.step()
             losses.append(float(loss.detach().sum()))
-            if stage == 1:
-                trace.append((time.monotonic() - began, losses[-1]))
+            if stage == 1 and iteration % KEPT_EVERY == 0:
+                kept.append((time.process_time() - began, [body.detached() for body in current()]))
             if len(losses) >= WINDOW and abs(np.polyfit(np.arange(WINDOW), losses[-WINDOW:], 1)[0]) < 1e-4:
                 break
         bodies = [body.detached() for body in current()]
-    return PlainResult(bodies, time.monotonic() - began, trace)
+    kept.append((time.process_time() - began, bodies))
+    return PlainResult(bodies, time.monotonic() - wall, kept)
+
+
+def _free_shapes(persons):
+    return lambda number, shape, points: persons[number].model.shaped(shape, points)
+
+
+def _fixed_shapes(persons, bodies):
+    """Every point of the shapes as they are, worked out once, to be chosen from."""
+    every = []
+    for person, body in zip(persons, bodies, strict=True):
+        count = person.model.vertex_count + len(person.model.landmark_names)
+        every.append(person.model.shaped(body.shape, torch.arange(count)))
+
+    def chosen(number, shape, points):
+        some = every[number]
+        slots = int((some.weights[points] != 0).sum(1).max())
+        return replace(
+            some,
+            local=some.local[:, points, :slots],
+            weights=some.weights[points, :slots],
+            joints=some.joints[points, :slots],
+        )
+
+    return chosen

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 _PARALLEL = 4
+_CHECK_PERIOD = 0.1
 
 
 @runtime_checkable
@@ -67,10 +68,15 @@ class Conversation:
         samples: int,
         temperature: float,
         response_format: dict[str, Any] | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``deadline`` is of ``time.monotonic()``; ``response_format`` is left out for servers that refuse it."""
+        """``deadline`` is of ``time.monotonic()``; ``response_format`` is left out for servers that refuse it.
+
+        ``cancelled`` is asked several times a second; True ends the waiting.
+        """
         import openai
 
+        self.cancelled = cancelled
         self.config, self.deadline, self.samples, self.temperature = config, deadline, samples, temperature
         key = os.environ.get(config.api_key_env, "") if config.api_key_env else ""
         self.client = openai.OpenAI(
@@ -132,13 +138,17 @@ class Conversation:
         threading.Thread(target=run, daemon=True, name="language-model").start()
 
     def _wait(self, results: queue.Queue) -> list[str] | LanguageModelError:
-        try:
-            return results.get(timeout=max(self.deadline - time.monotonic(), 0.0))
-        except queue.Empty:
-            return LanguageModelError(
-                LanguageModelFailure.TIMEOUT,
-                f"{self.config.model} at {self.config.base_url} did not answer within {self.config.timeout:g} s",
-            )
+        while not self.cancelled():
+            left = self.deadline - time.monotonic()
+            try:
+                return results.get(timeout=min(max(left, 0.0), _CHECK_PERIOD))
+            except queue.Empty:
+                if left <= _CHECK_PERIOD:
+                    break
+        return LanguageModelError(
+            LanguageModelFailure.TIMEOUT,
+            f"{self.config.model} at {self.config.base_url} did not answer within {self.config.timeout:g} s",
+        )
 
     def _first(self, wanted: int) -> list[str]:
         """All answers at once; without `response_format`, and then without `n`, for servers that refuse them."""

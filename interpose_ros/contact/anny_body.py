@@ -8,6 +8,7 @@ keep the reference pose; everything else can be turned.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -54,7 +55,7 @@ class AnnyBody:
     name = "anny"
 
     def __init__(self, arrays: AnnyArrays) -> None:
-        self._arrays = arrays
+        self._arrays = _in_double(arrays)
         self.vertex_count = len(arrays.vertices)
         self.faces = arrays.faces.long()
         self.hull_vertices = arrays.hull_vertices.long()
@@ -75,6 +76,7 @@ class AnnyBody:
             ),
         )
         self.landmark_names = (*arrays.landmark_names, *_NAMED_BONES)
+        self._bone_chains = self._chains_of_bones()
         self._joint_of_bone = self._joints_of_bones()
         self._bone_of_joint = torch.tensor([arrays.bone_names.index(name) for name in _JOINTS])
         self.skeleton = self._skeleton()
@@ -168,19 +170,15 @@ class AnnyBody:
     def _shaped(self, shape: torch.Tensor, points: torch.Tensor, slots: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Offsets of the joints, and local positions of the points."""
         a = self._arrays
-        kind = shape.dtype
         coefficients = self.coefficients(shape)
-        heads = a.heads.to(kind) + torch.einsum("br,rjc->bjc", coefficients, a.head_shapes.to(kind))
-        matrices = a.orientations.to(kind) + torch.einsum("br,rjcd->bjcd", coefficients, a.orientation_shapes.to(kind))
-        to_reference = a.reference_orientations[1:].to(kind) @ _nearest_rotation(matrices[:, 1:]).transpose(-1, -2)
-        to_reference = torch.cat([torch.eye(3, dtype=kind).expand(len(shape), 1, 3, 3), to_reference], dim=1)
+        heads = a.heads + torch.einsum("br,rjc->bjc", coefficients, a.head_shapes)
+        matrices = a.orientations + torch.einsum("br,rjcd->bjcd", coefficients, a.orientation_shapes)
+        to_reference = a.reference_orientations[1:] @ _nearest_rotation(matrices[:, 1:]).transpose(-1, -2)
+        to_reference = torch.cat([torch.eye(3, dtype=shape.dtype).expand(len(shape), 1, 3, 3), to_reference], dim=1)
         parents = a.bone_parents.long()
         steps = heads[:, 1:] - heads[:, parents[1:]]
         steps = (to_reference[:, parents[1:]] @ steps[..., None])[..., 0]
-        in_reference = [torch.zeros_like(heads[:, 0])]
-        for bone in range(1, len(a.bone_names)):
-            in_reference.append(in_reference[int(parents[bone])] + steps[:, bone - 1])
-        reference = torch.stack(in_reference, dim=1)
+        reference = self._bone_chains @ steps
         joint_positions = reference[:, self._bone_of_joint]
         offsets = joint_positions - joint_positions[:, self.skeleton.parent_index]
 
@@ -190,18 +188,27 @@ class AnnyBody:
         vertices = used[used < self.vertex_count]
         rest = torch.cat(
             [
-                a.vertices[vertices].to(kind)
-                + torch.einsum("br,rvc->bvc", coefficients, a.vertex_shapes[:, vertices].to(kind)),
+                a.vertices[vertices] + torch.einsum("br,rvc->bvc", coefficients, a.vertex_shapes[:, vertices]),
                 heads[:, used[used >= self.vertex_count] - self.vertex_count],
             ],
             dim=1,
         )[:, where]
         from_joint = reference - joint_positions[:, self._joint_of_bone]
         carried = (to_reference[:, bones] @ (rest - heads[:, bones])[..., None])[..., 0] + from_joint[:, bones]
-        local = torch.zeros(len(shape), len(points) * slots, 3, dtype=kind)
+        local = torch.zeros(len(shape), len(points) * slots, 3, dtype=shape.dtype)
         place = point_place * slots + self._table.slots[contributions]
-        local = local.index_add(1, place, carried * self._table.coefficients[contributions, None].to(kind))
+        local = local.index_add(1, place, carried * self._table.coefficients[contributions, None])
         return offsets, local.unflatten(1, (len(points), slots))
+
+    def _chains_of_bones(self) -> torch.Tensor:
+        """Which bones (columns, without the root) lie between the root and each bone, that itself included."""
+        count = len(self._arrays.bone_names)
+        chains = torch.zeros(count, count, dtype=torch.float64)
+        for bone, parent in enumerate(self._arrays.bone_parents.tolist()):
+            if parent >= 0:
+                chains[bone] = chains[parent]
+                chains[bone, bone] = 1.0
+        return chains[:, 1:]
 
     def _joints_of_bones(self) -> torch.Tensor:
         joints: list[int] = []
@@ -244,6 +251,16 @@ class AnnyBody:
             joint_of_bone=self._joint_of_bone,
             count=first_named + len(named),
         )
+
+
+def _in_double(arrays: AnnyArrays) -> AnnyArrays:
+    """The arrays in the precision that bodies are computed in; the file holds half of that."""
+    floats = {f.name: value.double() for f in fields(arrays) if _is_float(value := getattr(arrays, f.name))}
+    return replace(arrays, **floats)
+
+
+def _is_float(value: object) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def _nearest_rotation(matrices: torch.Tensor) -> torch.Tensor:

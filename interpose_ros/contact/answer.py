@@ -16,8 +16,10 @@ from pydantic import ValidationError
 from interpose_ros.contact.anny_body import AnnyBody
 from interpose_ros.contact.body_model import BodyModel
 from interpose_ros.contact.constraints import ContactConstraints, whole_bodies
+from interpose_ros.contact.contact_points import part_points
 from interpose_ros.contact.language_model import LanguageModelConfig, LanguageModelError, ask
 from interpose_ros.contact.refine import EstimatedPerson, Refinement, refine
+from interpose_ros.contact.regions import ATOMS
 from interpose_ros.contact.request import RefineRequest, UnknownBodyModel, estimated_person
 from interpose_ros.contact.rig import rotation_log
 from interpose_ros.contact.smplx_body import SmplxBody
@@ -81,7 +83,7 @@ class ContactRefiner:
         if smplx_file:
             models["smplx"] = SmplxBody(Path(smplx_file))
         for model in models.values():
-            model.regions()
+            part_points(model, ATOMS)  # worked out once, not with the first request
         return cls(models, language_model, heuristic)
 
     def answer(
@@ -106,7 +108,7 @@ class ContactRefiner:
 
         try:
             constraints = request.constraints()
-            people = [estimated_person(body, self.models, k) for k, body in enumerate(request.bodies)]
+            people = [estimated_person(body, self.models, k, out_of_time) for k, body in enumerate(request.bodies)]
             if request.intrinsics is None and any(person.keypoints for person in people):
                 raise ValueError("key points are given, but no camera intrinsics")
         except UnknownBodyModel as error:
@@ -115,8 +117,9 @@ class ContactRefiner:
             return ContactAnswer(ContactCode.INVALID_REQUEST, str(error))
         read = time.monotonic()
         note = ""
-        if constraints.empty:
-            found = self._find(len(people), image_bgr, deadline)
+        # Where time was up before contacts were known, the bodies as they are understood are the best so far.
+        if constraints.empty and not out_of_time():
+            found = self._find(len(people), image_bgr, deadline, cancelled)
             if isinstance(found, ContactAnswer):
                 return found
             constraints, note = found
@@ -137,7 +140,7 @@ class ContactRefiner:
         return ContactAnswer(ContactCode.SUCCESS, text, people, refinement, seconds)
 
     def _find(
-        self, people: int, image_bgr: np.ndarray | None, deadline: float | None
+        self, people: int, image_bgr: np.ndarray | None, deadline: float | None, cancelled: Callable[[], bool]
     ) -> tuple[ContactConstraints, str] | ContactAnswer:
         """Constraints where the request has none, and what to say about them."""
         note = ""
@@ -147,7 +150,7 @@ class ContactRefiner:
                 left = max(0.6 * (deadline - time.monotonic()), 0.1)
                 config = config.model_copy(update={"timeout": min(config.timeout, left)})
             try:
-                answers = ask(image_bgr, people, config)
+                answers = ask(image_bgr, people, config, cancelled)
             except LanguageModelError as error:
                 if not (self.heuristic and people == 2):
                     return ContactAnswer(ContactCode.LANGUAGE_MODEL, str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int
@@ -12,6 +13,7 @@ from interpose_ros.contact.body_model import BodyModel, mesh, neutral_body
 from interpose_ros.contact.regions import atoms_of
 
 POINTS_PER_ATOM = 32
+_CHOSEN: WeakKeyDictionary[BodyModel, dict[str, torch.Tensor]] = WeakKeyDictionary()
 _POINTS_OF_ATOM = {"left hand": 64, "right hand": 64, "head": 48, "left foot": 40, "right foot": 40}
 
 
@@ -32,18 +34,21 @@ class PartPoints:
         return torch.cat([self.of_atom[atom] for atom in atoms_of(part, side)])
 
 
-def part_points(model: BodyModel, atoms: Iterable[str], dense: bool = False) -> PartPoints:
-    """Points of atoms: by farthest-point sampling on the neutral body, or (dense) all vertices."""
-    regions = model.regions()
-    positions = mesh(model, neutral_body(model)).vertices[0]
-    chosen, of_atom, count = [], {}, 0
-    for atom in dict.fromkeys(atoms):
-        vertices = regions[atom]
-        if not dense:
-            vertices = vertices[_spread(positions[vertices], _POINTS_OF_ATOM.get(atom, POINTS_PER_ATOM))]
-        of_atom[atom] = torch.arange(count, count + len(vertices))
-        chosen.append(vertices)
-        count += len(vertices)
+def part_points(model: BodyModel, atoms: Iterable[str]) -> PartPoints:
+    """Points of atoms: by farthest-point sampling on the neutral body, remembered for each model."""
+    known = _CHOSEN.setdefault(model, {})
+    wanted = tuple(dict.fromkeys(atoms))
+    if any(atom not in known for atom in wanted):
+        positions = mesh(model, neutral_body(model)).vertices[0]
+        for atom in wanted:
+            if atom not in known:
+                vertices = model.regions()[atom]
+                known[atom] = vertices[_spread(positions[vertices], _POINTS_OF_ATOM.get(atom, POINTS_PER_ATOM))]
+    of_atom, count = {}, 0
+    for atom in wanted:
+        of_atom[atom] = torch.arange(count, count + len(known[atom]))
+        count += len(known[atom])
+    chosen = [known[atom] for atom in wanted]
     return PartPoints(torch.cat(chosen) if chosen else torch.zeros(0, dtype=torch.long), of_atom)
 
 

@@ -15,6 +15,9 @@ from interpose_ros.contact.regions import GROUND, SIDED_PARTS, SIDES, atoms_of
 from interpose_ros.contact.scene import NormalEquations, PersonState, Scene
 
 _SIDE_BIT = {"left": LEFT, "right": RIGHT}
+# The nearest points change as surfaces slide along each other, so what the squares of fixed points say across the line
+# between them is far too stiff: it counts this much. (ICP converges for the same reason with planes, not with points.)
+_ACROSS = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,6 +264,8 @@ class ContactTerm:
             second = state[bodies[1]]
             other = scene.persons[bodies[1]].layout.point_derivatives(second.posed, second.surface_points, points[1])
             residual = at - second.surface[batch, points[1]]
+            loosened = _loosened(residual)
+            moved, other = loosened @ moved, loosened @ other
             if bodies[0] == bodies[1]:
                 jacobians = [(scene.slices[bodies[0]], moved - other)]
             else:
@@ -273,6 +278,13 @@ class ContactTerm:
             weights[..., None].expand_as(residual).flatten(1),
             [(part, jacobian.flatten(1, 2)) for part, jacobian in jacobians],
         )
+
+
+def _loosened(residual: Float[torch.Tensor, "b m 3"]) -> Float[torch.Tensor, "b m 3 3"]:
+    """Maps that leave vectors along the residuals as they are and shorten those across them; gradients stay the same."""
+    along = residual / residual.norm(dim=-1, keepdim=True).clamp(min=1e-9)
+    share = _ACROSS**0.5
+    return share * torch.eye(3, dtype=residual.dtype) + (1 - share) * along[..., :, None] * along[..., None, :]
 
 
 def _options(end: ContactEnd) -> list[ContactEnd]:

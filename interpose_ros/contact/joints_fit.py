@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,12 @@ class FittedBody:
     residual: float
 
 
-def fit_joints(model: BodyModel, joints: Mapping[str, NamedJoint], iterations: int = 60) -> FittedBody:
+def fit_joints(
+    model: BodyModel,
+    joints: Mapping[str, NamedJoint],
+    iterations: int = 60,
+    out_of_time: Callable[[], bool] = lambda: False,
+) -> FittedBody:
     """Fit a body to named joints, each weighted by its covariance.
 
     What the joints leave open (twists, hands, stoutness) stays near an average person at ease.
@@ -55,6 +60,8 @@ def fit_joints(model: BodyModel, joints: Mapping[str, NamedJoint], iterations: i
         model: of the body.
         joints: by landmark name; at least six that do not lie on a line.
         iterations: at most.
+        out_of_time: asked before every iteration; the best so far is the answer then, at worst a person at ease, turned
+            to the joints.
 
     Raises:
         ValueError: an unknown joint, too few, numbers that are not finite, or a covariance that is none.
@@ -94,7 +101,10 @@ def fit_joints(model: BodyModel, joints: Mapping[str, NamedJoint], iterations: i
     body = start
     for _ in range(2):  # the shape is linearised anew once
         scene = Scene([person], [body], with_hull=False)
-        body = solve(scene, [body], terms, free, iterations, tolerance=1e-4).best()[0]
+        solution = solve(scene, [body], terms, free, iterations, tolerance=1e-4, out_of_time=out_of_time)
+        body = solution.best()[0]
+        if solution.stopped:
+            break
     distance = (landmarks(model, body, names)[0] - positions).norm(dim=1)
     return FittedBody(body, float((distance**2).mean().sqrt()))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,13 +63,19 @@ class LanguageModelAnswers:
     seconds: float
 
 
-def ask(image_bgr: UInt8[np.ndarray, "h w 3"], people: int, config: LanguageModelConfig) -> LanguageModelAnswers:
+def ask(
+    image_bgr: UInt8[np.ndarray, "h w 3"],
+    people: int,
+    config: LanguageModelConfig,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> LanguageModelAnswers:
     """Ask which parts touch.
 
     Args:
         image_bgr: best cropped to the people.
         people: one or two.
         config: where and how.
+        cancelled: asked several times a second; True ends the waiting.
 
     Raises:
         LanguageModelError: nothing usable came in time.
@@ -85,7 +92,7 @@ def ask(image_bgr: UInt8[np.ndarray, "h w 3"], people: int, config: LanguageMode
     ]
     response_format = {"type": "json_schema", "json_schema": schema}
     texts = Conversation(
-        messages, config, began + config.timeout, config.samples, config.temperature, response_format
+        messages, config, began + config.timeout, config.samples, config.temperature, response_format, cancelled
     ).collect()
     if config.log_answers:
         for text in texts:

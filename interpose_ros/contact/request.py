@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -153,8 +154,13 @@ class RefineRequest(_Strict):
         return Floor(torch.tensor(self.floor.normal, dtype=torch.float64) / length, self.floor.height / length)
 
 
-def estimated_person(request: BodyRequest, models: dict[str, BodyModel], index: int) -> EstimatedPerson:
-    """The body of a request; from joints it is fitted first.
+def estimated_person(
+    request: BodyRequest,
+    models: dict[str, BodyModel],
+    index: int,
+    out_of_time: Callable[[], bool] = lambda: False,
+) -> EstimatedPerson:
+    """The body of a request; from joints it is fitted first, as far as there is time.
 
     Raises:
         UnknownBodyModel: its model is not configured.
@@ -165,7 +171,8 @@ def estimated_person(request: BodyRequest, models: dict[str, BodyModel], index: 
         raise UnknownBodyModel(f"body {index}: model {request.model!r} is not configured; there is {', '.join(models)}")
     try:
         if request.joints:
-            body = fit_joints(model, {name: joint.named_joint() for name, joint in request.joints.items()}).body
+            joints = {name: joint.named_joint() for name, joint in request.joints.items()}
+            body = fit_joints(model, joints, out_of_time=out_of_time).body
         else:
             body = _from_parameters(request, model)
         keypoints = _keypoints(request, model)
