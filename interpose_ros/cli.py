@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from interpose_ros import __version__, estimate_command
 from interpose_ros.contact import command as contact
 from interpose_ros.evaluation import calibrate_command, evaluate_command
+from interpose_ros.evaluation.datasets import command as convert
 from interpose_ros.evaluation.images import ImageError
 from interpose_ros.evaluation.pair_files import PairFileError
 from interpose_ros.evaluation.replay import command as replay
@@ -36,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     estimate_command.register(commands)
     evaluate_command.register(commands)
     replay.register(commands)
+    convert.register(commands)
     report.register(commands)
     calibrate_command.register(commands)
     models.register(commands)

@@ -49,8 +49,7 @@ def camera_from_file(path: Path) -> Camera:
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise ReplayError(
             f"{path} is no calibration ({error}): it needs image_width, image_height, camera_matrix.data, "
-            f"distortion_model and "
-            "distortion_coefficients.data, as camera_calibration writes them"
+            "distortion_model and distortion_coefficients.data, as camera_calibration writes them"
         ) from error
 
 

@@ -21,10 +21,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "replay",
         help="answer pairs of images of a bag and compare with the truth in it; needs no ROS",
         description="Choose keyframes and pairs in a bag, answer them, and compare with the truth on a topic, "
-        "on /tf or in a "
-        "file. Reads rosbag2 (sqlite3, MCAP, compressed or not) and ROS 1 bags. Writes what evaluate writes, "
-        "the pair file with "
-        "its images, and trajectories in TUM format.",
+        "on /tf or in a file. Reads rosbag2 (sqlite3, MCAP, compressed or not) and ROS 1 bags. Writes what evaluate "
+        "writes, the pair file with its images, and trajectories in TUM format.",
     )
     replay.add_argument("bag", type=Path, metavar="BAG", help="rosbag2 folder, .mcap, .db3 or .bag file")
     replay.add_argument("--list", action="store_true", help="print the topics of the bag and end")
@@ -37,8 +35,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--truth",
         metavar="TOPIC_OR_FILE",
         help="PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped, /tf, or a file in TUM format "
-        "(default: the "
-        "topic whose name says ground truth, vicon, mocap ...)",
+        "(default: the topic whose name says ground truth, vicon, mocap ...)",
     )
     truth.add_argument("--world-frame", metavar="FRAME", help="of /tf (default: the root of the camera's tree)")
     truth.add_argument(
@@ -159,9 +156,8 @@ def _write_trajectories(folder: Path) -> None:
     )
     keyframes = len(content["keyframes"])
     print(
-        f"{folder / 'trajectory.tum'} has the {len(poses)} of {keyframes} keyframes that answers connect "
-        f"(lengths of steps from "
-        f"the truth): evo_ape tum {folder / 'truth.tum'} {folder / 'trajectory.tum'}"
+        f"{folder / 'trajectory.tum'} has the {len(poses)} of {keyframes} keyframes that answers connect (lengths of "
+        f"steps from the truth): evo_ape tum {folder / 'truth.tum'} {folder / 'trajectory.tum'}"
     )
 
 

@@ -105,9 +105,8 @@ def read_drive(path: Path, folder: Path, settings: DriveSettings, progress: Prog
         keyframes = _keyframes(known, truth, settings)
         if len(keyframes) < 2:
             raise ReplayError(
-                f"{len(keyframes)} keyframe of {len(known)} images with known pose is no pair: choose keyframes "
-                f"closer together "
-                "(--period, --distance, --rotation)"
+                f"{len(keyframes)} keyframe of {len(known)} images with known pose is no pair: choose keyframes closer "
+                "together (--period, --distance, --rotation)"
             )
         between = keyframes_by_time(stamps, round(1e9 / settings.frames_rate)) if settings.frames_rate > 0 else []
         files = write_images(bag, images, {*keyframes, *between}, camera, folder / "images", progress("images"))
@@ -130,8 +129,7 @@ def _camera(bag: Bag, images: BagTopic, settings: DriveSettings) -> Camera:
     if topic is None:
         raise ReplayError(
             f"{bag.path} has no camera info beside {images.name}: name one with --camera-info TOPIC, or give a "
-            f"calibration with "
-            f"--camera-info FILE.yaml; its topics:\n{bag.listing()}"
+            f"calibration with --camera-info FILE.yaml; its topics:\n{bag.listing()}"
         )
     return camera_from_info(bag.content(next(iter(bag.messages([topic.name])))))
 
@@ -209,17 +207,14 @@ def _listed(truth: Truth, stamp: int) -> list[list[float]]:
 def _no_overlap(stamps: Sequence[int], truth: Truth, max_gap_ns: int) -> str:
     images = f"the images are from {stamps[0] * 1e-9:.3f} to {stamps[-1] * 1e-9:.3f} s"
     if truth.span_ns is None:
-        return f"no image has a true pose ({truth.description}); {images}. Do the clocks differ? --truth-offset "
-        "shifts the truth"
+        return f"no image has a true pose ({truth.description}); {images}. Do the clocks differ? --truth-offset shifts the truth"
     first, last = truth.span_ns
     if last < stamps[0] or first > stamps[-1]:
         return (
             f"images and truth do not overlap in time: {images}, the truth ({truth.description}) is from "
-            f"{first * 1e-9:.3f} to "
-            f"{last * 1e-9:.3f} s. Do the clocks differ? --truth-offset shifts the truth"
+            f"{first * 1e-9:.3f} to {last * 1e-9:.3f} s. Do the clocks differ? --truth-offset shifts the truth"
         )
     return (
-        f"no image has a true pose: {images}, and the truth ({truth.description}) has no two poses around any "
-        f"of them that are "
-        f"at most {max_gap_ns * 1e-9:g} s apart; --max-gap allows more"
+        f"no image has a true pose: {images}, and the truth ({truth.description}) has no two poses around any of them "
+        f"that are at most {max_gap_ns * 1e-9:g} s apart; --max-gap allows more"
     )

@@ -75,8 +75,7 @@ def write_images(
         if (width, height) != (camera.width, camera.height):
             raise ReplayError(
                 f"the images on {topic.name} are {width}x{height} and the camera info is for "
-                f"{camera.width}x{camera.height}: "
-                "choose the camera info of these images with --camera-info"
+                f"{camera.width}x{camera.height}: choose the camera info of these images with --camera-info"
             )
         if camera.distortion_model is DistortionModel.EQUIDISTANT:
             suffix, data, pixels = ".png", b"", camera.undistort(pixels)
@@ -114,8 +113,8 @@ def _from_raw(bag: Bag, topic: BagTopic, content: Any) -> UInt8[np.ndarray, "h w
         return np.ascontiguousarray(image_to_cvimage(content, "bgr8"))
     except (ImageError, cv2.error, TypeError, ValueError, KeyError) as error:
         raise ReplayError(
-            f"{topic.name} of {bag.path} has an image of encoding '{content.encoding}' that cannot be read as "
-            f"colour: {error}"
+            f"{topic.name} of {bag.path} has an image of encoding '{content.encoding}' that cannot be read as colour: "
+            f"{error}"
         ) from error
 
 

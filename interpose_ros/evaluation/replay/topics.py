@@ -73,9 +73,8 @@ def truth_topic(bag: Bag, asked: str | None) -> BagTopic:
     named = [t for t in poses if any(word in t.name.lower() for word in TRUTH_WORDS)]
     if not named:
         raise ReplayError(
-            f"no topic of {bag.path} is named like a truth, and odometry is none: name it with --truth TOPIC, "
-            f"--truth /tf, or "
-            f"--truth FILE.tum; its topics:\n{bag.listing()}"
+            f"no topic of {bag.path} is named like a truth, and odometry is none: name it with --truth TOPIC, --truth "
+            f"/tf, or --truth FILE.tum; its topics:\n{bag.listing()}"
         )
     return _only(bag, named, "true poses", "--truth")
 

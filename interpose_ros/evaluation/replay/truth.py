@@ -139,9 +139,8 @@ def _from_tree(
         frame, T_body_camera = settings.body_frame, settings.T_body_camera
     if frame not in tree.frames:
         raise ReplayError(
-            f"the transforms of {bag.path} know no frame {frame}; they know {', '.join(tree.frames) or 'none'}. "
-            f"Say where the "
-            "camera is with --truth-frame BODY --extrinsic X Y Z QX QY QZ QW"
+            f"the transforms of {bag.path} know no frame {frame}; they know {', '.join(tree.frames) or 'none'}. Say "
+            "where the camera is with --truth-frame BODY --extrinsic X Y Z QX QY QZ QW"
         )
     world = settings.world_frame or tree.root_of(frame)
     if not tree.is_moving(world, frame):
@@ -163,9 +162,8 @@ def _extrinsic_of(
     T_body_camera = _tree(bag, settings.max_gap_ns, static, progress).fixed(body, camera_frame)
     if T_body_camera is None:
         raise ReplayError(
-            f"the truth is of {body} and the images of {camera_frame}, and no static transforms connect them: "
-            f"say where the "
-            "camera is with --extrinsic X Y Z QX QY QZ QW (in metres, of the body), or name the right body with "
+            f"the truth is of {body} and the images of {camera_frame}, and no static transforms connect them: say where "
+            "the camera is with --extrinsic X Y Z QX QY QZ QW (in metres, of the body), or name the right body with "
             "--truth-frame"
         )
     return T_body_camera, f"{body}, which carries the camera ({camera_frame}) as /tf_static says"
