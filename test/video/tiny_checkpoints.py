@@ -136,7 +136,7 @@ def ltx_vae(**changed) -> diffusers.AutoencoderKLLTXVideo:
         **{
             "latent_channels": 8,
             "block_out_channels": (8,) * 5,
-            "decoder_block_out_channels": (8,) * 3,
+            "decoder_block_out_channels": (8, 16, 32),
             "down_block_types": ("LTXVideo095DownBlock3D",) * 4,
             "layers_per_block": (1,) * 5,
             "decoder_layers_per_block": (1,) * 4,

@@ -9,7 +9,7 @@ from pathlib import Path
 from interpose_ros.interpolation.diffusion.checkpoint import VideoCheckpoint
 from interpose_ros.interpolation.diffusion.errors import VideoMemoryError
 
-_VALUE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
+_VALUE_BYTES = {"bfloat16": 2.0, "float16": 2.0, "float32": 4.0}
 _GIGA = 1e9
 # Layers kept on the device by sequential offload: a share of the largest network that no model here exceeds by much.
 _SEQUENTIAL_SHARE = 0.06
