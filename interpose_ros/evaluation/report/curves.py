@@ -45,6 +45,8 @@ def risk_coverage_curves(rows: Sequence[Row]) -> list[dict[str, Any]]:
     known = [(row, c) for row, c in seen if c is not None]
     if not known:
         return []
+    # Rankings are compared over the same estimates: those with a confidence, where there are any.
+    known = [(row, c) for row, c in known if _probability(c) is not None] or known
     wrong = np.array([not (row["related"] and c["rotation_error_deg"] <= 5.0) for row, c in known])
     scores: dict[str, list[float | None]] = {
         "confidence": [_probability(c) for _, c in known],
@@ -53,13 +55,11 @@ def risk_coverage_curves(rows: Sequence[Row]) -> list[dict[str, Any]]:
     }
     curves = []
     for name, values in scores.items():
-        usable = np.array([value is not None for value in values])
-        if not usable.any():
-            continue
         score = np.array([value for value in values if value is not None], dtype=np.float64)
-        risks = risk_by_coverage(score, wrong[usable])
-        coverage = np.arange(1, len(risks) + 1) / len(risks)
-        curves.append({"name": name, "on": True, "points": _thinned(coverage, risks)})
+        if len(score) == len(known):
+            risks = risk_by_coverage(score, wrong)
+            coverage = np.arange(1, len(risks) + 1) / len(risks)
+            curves.append({"name": name, "on": True, "points": _thinned(coverage, risks)})
     return curves
 
 

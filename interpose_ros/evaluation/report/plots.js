@@ -2,9 +2,9 @@
 // One chart: axes, series that can be switched off, the nearest point under the pointer explained.
 // series: {name, kind: "line" | "dots" | "bars" | "ranges", points: [[x, y, explanation, pick] ...], on, colour}
 function chart(title, note, x, y, series, pick) {
-  const height = 300, left = 52, right = 12, top = 12, bottom = 42;
+  const height = 300, left = 52, right = 22, top = 14, bottom = 42;
   const shown = series.filter((s) => s.points.length);
-  shown.forEach((s, number) => { s.colour = s.colour || `var(--c${number % 6})`; if (s.on === undefined) s.on = true; });
+  shown.forEach((s, number) => { s.colour = s.colour || `var(--c${number % 8})`; if (s.on === undefined) s.on = true; });
   const svg = draw("svg", {role: "img", "aria-label": `${title}. ${note}`});
   const tip = el("div", {class: "tip", hidden: true});
   const legend = el("div", {class: "legend"}, shown.length < 2 ? [] : shown.map((s) => el("button", {
