@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from interpose_ros.answer import PairAnswer
 from interpose_ros.config import InterposeConfig
@@ -52,6 +52,10 @@ class PairWorker:
         if not status.checked:
             raise TimeoutError(f"the models were not loaded within {self._limits.load:g} s: {status.text}")
         return status
+
+    def wait_while(self, states: Collection[WorkerState], timeout: float) -> WorkerStatus:
+        """The status as soon as it is none of these states, or after ``timeout`` seconds."""
+        return self._process.wait_until(lambda now: now.state not in states, timeout)
 
     def estimate(
         self,

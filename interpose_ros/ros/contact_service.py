@@ -67,6 +67,10 @@ class ContactService:
         if config.language_model.base_url:
             self._log.warning(f"images of ~/refine_contact_pose are sent to {config.language_model.base_url}")
 
+    def reconfigure(self, config: NodeContactConfig) -> None:
+        """Go on with other settings; only those that may change while the node is active differ."""
+        self._config = config
+
     def set_active(self, active: bool) -> None:
         """Answer requests, or refuse them; one under way ends early."""
         self._active = active

@@ -7,9 +7,17 @@ from collections.abc import Mapping
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from interpose_ros.engine.worker_status import WorkerState, WorkerStatus
 from interpose_ros.ros.session import Session
 
 MAX_NAMED_FRAMES = 10
+
+_WORKER_LEVELS = {
+    WorkerState.LOADING: DiagnosticStatus.WARN,
+    WorkerState.RESTARTING: DiagnosticStatus.WARN,
+    WorkerState.FAILED: DiagnosticStatus.ERROR,
+    WorkerState.STOPPED: DiagnosticStatus.ERROR,
+}
 
 
 def node_status(node_name: str, state: str, networks: str, device: str, session: Session | None) -> DiagnosticStatus:
@@ -26,6 +34,40 @@ def node_status(node_name: str, state: str, networks: str, device: str, session:
             status.level = DiagnosticStatus.WARN
             status.message = "estimates failed with an error: see the log"
     status.values = _key_values(values)
+    return status
+
+
+def worker_status(node_name: str, worker: WorkerStatus, goals: int) -> DiagnosticStatus:
+    """How the process that estimates is; ``goals`` of the action are under way or waiting."""
+    status = DiagnosticStatus(name=f"{node_name}: worker", hardware_id="none")
+    status.level = _WORKER_LEVELS.get(worker.state, DiagnosticStatus.OK)
+    status.message = f"{worker.state.value}: {worker.text}" if worker.text else worker.state.value
+    if worker.reduced and status.level == DiagnosticStatus.OK:
+        status.level = DiagnosticStatus.WARN
+        status.message = f"{worker.state.value}, with less memory: {worker.reduced}"
+    values = {
+        "state": worker.state.name,
+        "models": worker.models,
+        "process": str(worker.process_id),
+        "megabytes": f"{worker.resident_bytes / 1e6:.0f}",
+        "restarts": str(worker.restarts),
+        "goals": str(goals),
+    }
+    if worker.last_failure:
+        values["last_failure"] = worker.last_failure
+    if worker.reduced:
+        values["reduced"] = worker.reduced
+    status.values = _key_values(values)
+    return status
+
+
+def parameters_status(node_name: str, unknown: Mapping[str, str]) -> DiagnosticStatus:
+    """Names that were given and are no parameters, each with the one that may be meant, or ""."""
+    status = DiagnosticStatus(name=f"{node_name}: parameters", hardware_id="none")
+    status.level = DiagnosticStatus.WARN
+    status.message = "unknown parameters were given; they have no effect"
+    named = (f"{name} ({meant}?)" if meant else name for name, meant in unknown.items())
+    status.values = _key_values({"unknown_parameters": ", ".join(named)})
     return status
 
 

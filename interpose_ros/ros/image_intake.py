@@ -134,6 +134,10 @@ class ImageIntake:
         """Images that wait to be decoded, or for their camera info."""
         return self._worker.load + len(self._waiting)
 
+    def reconfigure(self, config: NodeConfig) -> None:
+        """Go on with other settings."""
+        self._config = config
+
     @property
     def counts(self) -> dict[str, int]:
         """Images received, left out and dropped since the activation."""

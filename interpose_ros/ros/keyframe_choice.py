@@ -7,9 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from interpose_ros.config import InterposeConfig
 from interpose_ros.geometry.distances import rotation_distance
-from interpose_ros.matching.store import MatchStore
 from interpose_ros.odometry import BaseMotion, NoScale
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.views import View
@@ -115,19 +113,14 @@ class EnoughMotion:
 
 def keyframe_choice_from(
     config: NodeConfig,
-    core_config: InterposeConfig,
+    overlap: Callable[[View, View], float],
     motion: Callable[[int, int], BaseMotion | NoScale],
     warn: Callable[[str], None],
 ) -> KeyframeChoice:
-    """The choice that the settings name; ``motion`` and ``warn`` as for ``EnoughMotion``.
-
-    Raises:
-        FileNotFoundError: it needs weights that are not installed.
-    """
+    """The choice that the settings name; ``overlap`` as for ``LittleOverlap``, ``motion`` and ``warn`` as for
+    ``EnoughMotion``."""
     if config.keyframe_choice == "time":
         return EveryImage()
     if config.keyframe_choice == "motion":
         return EnoughMotion(motion, config.keyframe_distance, config.keyframe_rotation, warn)
-    # A store belongs to one thread, and the one that estimates pairs is busy for seconds at a time.
-    store = MatchStore.with_default_networks(core_config)
-    return LittleOverlap(lambda last, view: min(store.pair(last, view).coverage()), config.keyframe_overlap)
+    return LittleOverlap(overlap, config.keyframe_overlap)

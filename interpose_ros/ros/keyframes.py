@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.ros.conversions import NANOSECONDS
@@ -119,11 +120,15 @@ class KeyframeStore:
             oldest, dropped = self._views.popitem(last=False)
             self._bytes -= dropped.image.nbytes
             gone.append(oldest)
-            self._evicted.add(oldest)
-            self._evicted_order.append(oldest)
-        while len(self._evicted_order) > MAX_EVICTED_NAMES:
-            self._evicted.discard(self._evicted_order.popleft())
+        self._note_evicted(gone)
         return gone
+
+    def forget_all(self) -> None:
+        """Drop every keyframe; their names are remembered as evicted."""
+        names = self.names
+        self._views.clear()
+        self._bytes = 0
+        self._note_evicted(names)
 
     def between(self, frame_id: str, first_ns: int, last_ns: int) -> list[View]:
         """Keyframes of one camera with stamps strictly between two stamps, unordered."""
@@ -137,6 +142,14 @@ class KeyframeStore:
         """The latest keyframe of the same camera that is older than ``name``."""
         older = [other for other in self._views if other.frame_id == name.frame_id and other.stamp_ns < name.stamp_ns]
         return max(older, default=None)
+
+    def _note_evicted(self, names: Sequence[KeyframeId]) -> None:
+        for name in names:
+            if name not in self._evicted:
+                self._evicted.add(name)
+                self._evicted_order.append(name)
+        while len(self._evicted_order) > MAX_EVICTED_NAMES:
+            self._evicted.discard(self._evicted_order.popleft())
 
     def last_before(self, name: KeyframeId, count: int) -> list[KeyframeId]:
         """The last ``count`` keyframes of any camera that arrived before ``name``, the newest first."""

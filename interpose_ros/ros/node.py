@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from pydantic import ValidationError
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.timer import Timer
@@ -20,14 +21,19 @@ from tf2_msgs.msg import TFMessage
 
 from interpose_ros.answer import PairAnswer
 from interpose_ros.config import InterposeConfig
+from interpose_ros.engine.pair_worker import PairWorker
+from interpose_ros.engine.worker_status import WorkerState
 from interpose_ros.msg import RelativePose
 from interpose_ros.odometry import BaseMotion, NoScale
-from interpose_ros.pipeline import InterposePipeline
 from interpose_ros.ros.contact_service import ContactService
-from interpose_ros.ros.diagnostics import node_status, tf_status
+from interpose_ros.ros.diagnostics import node_status, parameters_status, tf_status, worker_status
 from interpose_ros.ros.displays import Displays
+from interpose_ros.ros.estimate_action import EstimateAction
 from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyframe_choice_from
+from interpose_ros.ros.lifecycle_guard import guard_transitions
+from interpose_ros.ros.live_parameters import LiveParameters, readable, unknown_parameters
 from interpose_ros.ros.node_config import NodeConfig
+from interpose_ros.ros.overlap_choice import StreamOverlap
 from interpose_ros.ros.pair_service import answer_request
 from interpose_ros.ros.parameters import declare_parameters, read_parameters
 from interpose_ros.ros.relative_pose import keyframe_id_message
@@ -50,10 +56,15 @@ class InterposeNode(LifecycleNode):
 
     def __init__(self, **options) -> None:
         super().__init__("interpose", **options)
+        guard_transitions(self)
         declare_parameters(self)
+        self._unknown_parameters = unknown_parameters(list(self._parameter_overrides))
+        self._report_unknown_parameters()
+        self._live_parameters = LiveParameters(self, self._on_parameters)
         self._config = NodeConfig()
         self._core_config = InterposeConfig()
-        self._pipeline: InterposePipeline | None = None
+        self._worker: PairWorker | None = None
+        self._overlap: StreamOverlap | None = None
         self._keyframe_choice: KeyframeChoice = EveryImage()
         self._session: Session | None = None
         self._subscriptions_in: list[MeetingSubscription] = []
@@ -66,9 +77,12 @@ class InterposeNode(LifecycleNode):
         self._tf_publisher = self.create_lifecycle_publisher(TFMessage, "/tf", QoSProfile(depth=100))
         self._displays = Displays(self)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
-        self.create_service(GetRelativePose, "~/get_relative_pose", self._on_get_relative_pose)
-        self.create_service(ListKeyframes, "~/list_keyframes", self._on_list_keyframes)
-        self.create_service(Trigger, "~/reset", self._on_reset)
+        # What callers wait for does not queue behind images.
+        group = MutuallyExclusiveCallbackGroup()
+        self.create_service(GetRelativePose, "~/get_relative_pose", self._on_get_relative_pose, callback_group=group)
+        self.create_service(ListKeyframes, "~/list_keyframes", self._on_list_keyframes, callback_group=group)
+        self.create_service(Trigger, "~/reset", self._on_reset, callback_group=group)
+        self._action = EstimateAction(self, self, group)
         self._contact = ContactService(self)
         self.create_timer(DIAGNOSTICS_PERIOD, self._send_diagnostics, clock=self._steady)
         threshold = JumpThreshold(min_forward=None, min_backward=JUMP_BACK, on_clock_change=False)
@@ -77,29 +91,36 @@ class InterposeNode(LifecycleNode):
     # --- lifecycle
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Read the parameters and load the networks."""
+        """Read the parameters, look at every file, and load the networks; those that take long load on."""
         try:
             self._config, self._core_config = read_parameters(self)
-            self._pipeline = InterposePipeline.from_config(self._core_config)
-            self._keyframe_choice = keyframe_choice_from(self._config, self._core_config, self._base_motion, self.warn)
+            limits = self._config.worker.limits()
+            self._worker = PairWorker(self._core_config, limits, self.warn)
+            if self._config.keyframe_source == "stream" and self._config.keyframe_choice == "overlap":
+                self._overlap = StreamOverlap(self._core_config, limits, lambda: self._session is not None, self.warn)
+            overlap = self._overlap or _no_overlap
+            self._keyframe_choice = keyframe_choice_from(self._config, overlap, self._base_motion, self.warn)
             self._contact.configure(self._config.contact)
-        except (ValueError, FileNotFoundError, RuntimeError) as error:
-            self.get_logger().error(f"cannot configure: {error}")
-            return TransitionCallbackReturn.FAILURE
+            status = self._worker.wait_until_usable()
+            if status.state is WorkerState.LOADING:
+                self.get_logger().info("files and parameters are in order; models load on, see /diagnostics")
+        except ValidationError as error:
+            return self._cannot_configure(readable(error))
+        except (ValueError, OSError, RuntimeError) as error:
+            return self._cannot_configure(str(error))
         except Exception:  # rclpy would turn it into a failed transition without a word
-            self.get_logger().error(f"cannot configure:\n{traceback.format_exc()}")
-            return TransitionCallbackReturn.FAILURE
+            return self._cannot_configure(f"\n{traceback.format_exc()}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
-        assert self._pipeline is not None
+        assert self._worker is not None
         result = super().on_activate(state)
         self._contact.set_active(True)
         self._displays.start(unit_is_allowed=self._config.unscaled_tf == "unit")
         scale = ScaleFinder(self, self._config, self._config.topics("depth"))
         self._scale = scale
-        session = Session(self._config, self._pipeline, self, self._keyframe_choice, scale.scaled)
+        session = Session(self._config, self._worker, self, self._keyframe_choice, scale.scaled)
         self._session = session
         if self._config.publish_tf:
             self._tf_link = TfLink(self, self._tf_publisher, session.foreign_parents_heard)
@@ -131,24 +152,53 @@ class InterposeNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let the networks go."""
-        self._pipeline = None
+        self._end_workers()
         return super().on_cleanup(state)
 
     def join_threads(self) -> None:
-        """After the context's shutdown: wait for the threads that live as long as the node."""
+        """After the context's shutdown, when nothing can be published any more: end threads and processes."""
+        self._action.end_goals(STOP_TIMEOUT)
+        if self._session is not None:
+            self._session.stop(STOP_TIMEOUT)
+        self._end_workers()
         self._contact.join(STOP_TIMEOUT)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let everything go."""
         self._contact.set_active(False)
         self._end_session()
-        self._pipeline = None
+        self._end_workers()
         return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """After an error in a transition: let everything go, as if nothing had been configured."""
+        self.get_logger().error(f"a transition from {state.label} failed with an error; configure again")
+        self._contact.set_active(False)
+        self._end_session()
+        self._end_workers()
+        return super().on_error(state)
 
     def start(self) -> bool:
         """Configure and activate. False where that failed; the log says why."""
         success = TransitionCallbackReturn.SUCCESS
         return self.trigger_configure() == success and self.trigger_activate() == success
+
+    # --- what goals ask for, on their threads
+
+    @property
+    def session(self) -> Session | None:
+        """None outside the active state."""
+        return self._session
+
+    @property
+    def worker(self) -> PairWorker | None:
+        """None before the node is configured."""
+        return self._worker
+
+    @property
+    def config(self) -> NodeConfig:
+        """The settings."""
+        return self._config
 
     # --- output of the session, called from its threads
 
@@ -249,8 +299,13 @@ class InterposeNode(LifecycleNode):
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
         state, device = self._state_machine.current_state[1], self._core_config.features.device
-        networks = self._pipeline.store.name if self._pipeline is not None else ""
+        worker = self._worker
+        networks = worker.status.models if worker is not None else ""
         message.status = [node_status(name, state, networks, device, session)]
+        if worker is not None:
+            message.status.append(worker_status(name, worker.status, self._action.goals))
+        if self._unknown_parameters:
+            message.status.append(parameters_status(name, self._unknown_parameters))
         if session is not None:
             message.status.append(tf_status(name, session))
             message.status.append(topics_status(name, self._subscriptions_in))
@@ -258,7 +313,32 @@ class InterposeNode(LifecycleNode):
             message.status.extend(self._scale.statuses(name))
         self._diagnostics_publisher.publish(message)
 
+    def _on_parameters(self, config: NodeConfig) -> None:
+        if self._worker is None:  # read when the node is configured
+            return
+        self._config = config
+        self._contact.reconfigure(config.contact)
+        if self._session is not None:
+            self._session.reconfigure(config)
+
     # --- parts
+
+    def _cannot_configure(self, why: str) -> TransitionCallbackReturn:
+        self.get_logger().error(f"cannot configure: {why}")
+        self._end_workers()
+        return TransitionCallbackReturn.FAILURE
+
+    def _report_unknown_parameters(self) -> None:
+        for name, meant in self._unknown_parameters.items():
+            hint = f": is {meant} meant?" if meant else ""
+            self.get_logger().warning(f"parameter {name} is unknown and has no effect{hint}")
+
+    def _end_workers(self) -> None:
+        worker, self._worker = self._worker, None
+        overlap, self._overlap = self._overlap, None
+        for process in (worker, overlap):
+            if process is not None and not process.stop(STOP_TIMEOUT):
+                self.get_logger().warning("a worker process did not end in time")
 
     def _base_motion(self, stamp_a_ns: int, stamp_b_ns: int) -> BaseMotion | NoScale:
         scale = self._scale
@@ -290,6 +370,8 @@ class InterposeNode(LifecycleNode):
         if scale is not None:
             scale.destroy()
         session, self._session = self._session, None
+        if not self._action.end_goals(STOP_TIMEOUT):
+            self.get_logger().warning("a goal is still under way; its result will be dropped")
         if session is not None:
             session.reset("the node is deactivated")
             if not session.stop(STOP_TIMEOUT):
@@ -297,17 +379,26 @@ class InterposeNode(LifecycleNode):
         self._displays.stop(STOP_TIMEOUT)
 
 
+def _no_overlap(last: View, view: View) -> float:
+    raise RuntimeError("keyframes are not chosen by overlap")
+
+
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop. Returns 1 where autostart was asked for and failed."""
-    # pycolmap's logging library takes SIGTERM over when it is imported, and rclpy would call its handler, which aborts.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     rclpy.init(args=args)
     node: InterposeNode | None = None
+    failed = False
     try:
         node = InterposeNode()
-        if node.get_parameter("autostart").value and not node.start():
-            return 1
-        rclpy.spin(node)
+        # One thread for transitions, one for what callers wait for, one for images and timers.
+        executor = MultiThreadedExecutor(num_threads=3)
+        executor.add_node(node)
+        if node.get_parameter("autostart").value:
+            started = executor.create_task(node.start)
+            executor.spin_until_future_complete(started)
+            failed = not started.result()
+        if not failed:
+            executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except RuntimeError:
@@ -317,7 +408,7 @@ def main(args: list[str] | None = None) -> int:
         rclpy.try_shutdown()
         if node is not None:
             node.join_threads()
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from interpose_ros.ros.contact_config import NodeContactConfig
+from interpose_ros.ros.engine_config import LIVE, NodeActionConfig, NodeBudgetConfig, NodeWorkerConfig
 from interpose_ros.ros.odometry_config import NodeOdometryConfig
 from interpose_ros.ros.pair_list import parse_pair
 from interpose_ros.ros.scale_config import NodeDepthConfig, NodeScaleConfig
@@ -30,7 +31,10 @@ class NodeConfig(BaseModel):
         "says that the robot has moved by keyframe_distance or turned by keyframe_rotation since (motion).",
     )
     keyframe_period: float = Field(
-        1.0, gt=0.0, description="Least time between keyframes, or looks for one, in the stream of a camera [s]."
+        1.0,
+        gt=0.0,
+        description="Least time between keyframes, or looks for one, in the stream of a camera [s].",
+        json_schema_extra=LIVE,
     )
     keyframe_overlap: float = Field(
         0.5,
@@ -59,19 +63,29 @@ class NodeConfig(BaseModel):
         "previous",
         description="Pair a keyframe with the previous one of its camera, with the last pair_window ones of any camera, or "
         "as pair_list says.",
+        json_schema_extra=LIVE,
     )
-    pair_window: int = Field(5, ge=1, le=1000, description="With pair_choice window: keyframes to pair a new one with.")
+    pair_window: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="With pair_choice window: keyframes to pair a new one with.",
+        json_schema_extra=LIVE,
+    )
     pair_list: tuple[str, ...] = Field(
         (),
         description="With pair_choice list: pairs A B of keyframes, each as FRAME_ID@SECONDS or SECONDS with up to nine "
         "decimals: ['front@12.5 left@12.5', '3.04 7.2'].",
+        json_schema_extra=LIVE,
     )
     use_frames: bool = Field(
         True,
         description="Bridge wide pairs by what their camera saw in between, stream frames and other keyframes. False: the "
         "two keyframes alone decide.",
     )
-    camera_info_timeout: float = Field(2.0, gt=0.0, description="Time an image waits for its camera info [s].")
+    camera_info_timeout: float = Field(
+        2.0, gt=0.0, description="Time an image waits for its camera info [s].", json_schema_extra=LIVE
+    )
     max_keyframes: int = Field(100, ge=2, le=100000, description="Keyframes held with their images; the oldest go.")
     keyframe_megabytes: float = Field(
         500.0,
@@ -93,18 +107,30 @@ class NodeConfig(BaseModel):
     tf_period: float = Field(0.5, gt=0.0, description="Time between two sendings of all live edges [s].")
     tf_frame: str = Field("{frame_id}_kf_{sec}_{nanosec}", description="Pattern of a keyframe's name on /tf.")
     min_confidence: float = Field(
-        0.5, ge=0.0, le=1.0, description="Lowest confidence (rotation within 5 degrees) of an edge on /tf."
+        0.5,
+        ge=0.0,
+        le=1.0,
+        description="Lowest confidence (rotation within 5 degrees) of an edge on /tf.",
+        json_schema_extra=LIVE,
     )
     uncalibrated_tf: bool = Field(
-        False, description="Send edges without calibrated confidence that have uncalibrated_min_inliers."
+        False,
+        description="Send edges without calibrated confidence that have uncalibrated_min_inliers.",
+        json_schema_extra=LIVE,
     )
-    uncalibrated_min_inliers: int = Field(60, ge=8, description="Verified matches that uncalibrated_tf asks for.")
+    uncalibrated_min_inliers: int = Field(
+        60, ge=8, description="Verified matches that uncalibrated_tf asks for.", json_schema_extra=LIVE
+    )
     unscaled_tf: Literal["none", "unit"] = Field(
         "none",
         description="Edges of unknown scale on /tf: none, or unit (translation of length 1, not metres; of length 0 "
         "where there is no measurable parallax).",
+        json_schema_extra=LIVE,
     )
 
+    budget: NodeBudgetConfig = NodeBudgetConfig()
+    action: NodeActionConfig = NodeActionConfig()
+    worker: NodeWorkerConfig = NodeWorkerConfig()
     odometry: NodeOdometryConfig = NodeOdometryConfig()
     depth: NodeDepthConfig = NodeDepthConfig()
     scale: NodeScaleConfig = NodeScaleConfig()

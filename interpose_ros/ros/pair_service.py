@@ -25,7 +25,7 @@ def answer_request(session: Session | None, request: GetRelativePose.Request) ->
         return _no(a, b, Response.CODE_INVALID_REQUEST, RefusalReason.BAD_INPUT, text)
     for name in (a, b):
         if session.was_evicted(name) and not session.is_held(name):
-            text = f"keyframe {name} has been dropped: raise max_keyframes or keyframe_megabytes to hold more"
+            text = f"keyframe {name} has been dropped: by ~/reset, or for max_keyframes or keyframe_megabytes"
             return _no(a, b, Response.CODE_EVICTED, RefusalReason.CANCELLED, text)
         if not session.is_held(name):
             text = f"keyframe {name} never arrived: see ~/list_keyframes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -15,31 +15,37 @@ from interpose_ros.ros.settings import Setting, core_settings, node_settings
 
 
 def declare_parameters(node: Node) -> None:
-    """Declare every setting of the node and of the core on a node, read-only, with description and range."""
+    """Declare every setting of the node and of the core on a node, with description and range, read-only unless live."""
     for setting in (*node_settings(), *core_settings()):
         node.declare_parameter(setting.name, setting.default, _descriptor(setting))
 
 
 def read_parameters(node: Node) -> tuple[NodeConfig, InterposeConfig]:
-    """The settings that the node was started with.
+    """The settings of the node and of the core.
 
     Raises:
         ValueError: a value is not allowed; the message names the parameter (pydantic's ``ValidationError``).
     """
-    return (
-        NodeConfig.model_validate(_values(node, node_settings())),
-        InterposeConfig.model_validate(_values(node, core_settings())),
-    )
+    return node_config_with(node, {}), InterposeConfig.model_validate(_values(node, core_settings(), {}))
 
 
-def _values(node: Node, settings: Sequence[Setting]) -> dict[str, Any]:
+def node_config_with(node: Node, changes: Mapping[str, Any]) -> NodeConfig:
+    """The node's settings, validated together; ``changes`` replace what the parameters say, by their names.
+
+    Raises:
+        ValueError: as ``read_parameters``.
+    """
+    return NodeConfig.model_validate(_values(node, node_settings(), changes))
+
+
+def _values(node: Node, settings: Sequence[Setting], changes: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for setting in settings:
         *sections, name = setting.name.split(".")
         section = values
         for key in sections:
             section = section.setdefault(key, {})
-        value = node.get_parameter(setting.name).value
+        value = changes[setting.name] if setting.name in changes else node.get_parameter(setting.name).value
         section[name] = None if setting.is_optional and value == "" else value
     return values
 
@@ -48,7 +54,7 @@ def _descriptor(setting: Setting) -> ParameterDescriptor:
     """Description and range. A number may be written without a decimal point, so its type is checked by the model."""
     default, bounds = setting.default, setting.bounds
     descriptor = ParameterDescriptor(
-        description=setting.description, read_only=True, additional_constraints=setting.constraint
+        description=setting.description, read_only=not setting.is_live, additional_constraints=setting.constraint
     )
     # Nor have an empty list and empty text for "not set" the type of what may stand there.
     descriptor.dynamic_typing = isinstance(default, float) or default == [] or setting.is_optional

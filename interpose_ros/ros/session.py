@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from interpose_ros.answer import PairAnswer
+from interpose_ros.engine.messages import FailureKind
+from interpose_ros.engine.pair_worker import PairWorker
+from interpose_ros.engine.worker_status import CancelledJob, WorkerFailure
 from interpose_ros.interpolation.clip import LazyView
-from interpose_ros.interpolation.recorded import RecordedInterpolator
 from interpose_ros.msg import RelativePose
-from interpose_ros.pipeline import InterposePipeline
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.ros.bounded_worker import BoundedWorker
 from interpose_ros.ros.image_intake import NO_KEYFRAME, ImageIntake
@@ -62,7 +63,7 @@ class Session:
 
     Args:
         config: settings of the node.
-        pipeline: makes the answers.
+        worker: makes the answers.
         output: where they go.
         keyframe_choice: which images of a stream become keyframes.
         scaled: gives an answer its length, or returns it as it is. Called on the thread that estimates, and may wait.
@@ -74,17 +75,17 @@ class Session:
     def __init__(
         self,
         config: NodeConfig,
-        pipeline: InterposePipeline,
+        worker: PairWorker,
         output: SessionOutput,
         keyframe_choice: KeyframeChoice,
         scaled: Callable[[PairAnswer], PairAnswer],
     ) -> None:
         self._config = config
-        self._pipeline = pipeline
+        self._worker = worker
         self._output = output
         self._scaled = scaled
         self._lock = threading.RLock()
-        self._store = self._new_store()
+        self._store = KeyframeStore(config.max_keyframes, config.keyframe_megabytes * 1e6)
         self._pair_choice = pair_choice_from(config)
         self._tree = TfTree(self.frame_name, output.foreign_parent)
         self._conflicts: dict[str, None] = {}
@@ -105,7 +106,6 @@ class Session:
             self._pair_failed,
             victim=victim_from(config),
         )
-        self._interpolators = (RecordedInterpolator(self._frames_between),) if config.use_frames else ()
         self.intake = ImageIntake(config, self, keyframe_choice)
 
     # --- what the node calls
@@ -118,7 +118,7 @@ class Session:
             self._generation += 1
             given_up = list(self._pending)
             self._pending.clear()
-            self._store = self._new_store()
+            self._store.forget_all()
             self._tree.clear()
             self._conflicts.clear()
             self._answers.clear()
@@ -131,6 +131,13 @@ class Session:
             gone = [self.frame_name(edge.child) for edge in self._tree.remove_children(frames)]
         for frame in gone:
             self._note_conflict(frame)
+
+    def reconfigure(self, config: NodeConfig) -> None:
+        """Go on with other settings; only those that may change while the node is active differ."""
+        with self._lock:
+            self._config = config
+            self._pair_choice = pair_choice_from(config)
+        self.intake.reconfigure(config)
 
     def stop(self, timeout: float) -> bool:
         """End the threads, giving up the pair in hand. True when they have ended within ``timeout`` seconds."""
@@ -203,8 +210,12 @@ class Session:
 
     def is_held(self, name: KeyframeId) -> bool:
         """Whether a keyframe is held."""
+        return self.view(name) is not None
+
+    def view(self, name: KeyframeId) -> View | None:
+        """A keyframe; None where it is not held."""
         with self._lock:
-            return self._store.get(name) is not None
+            return self._store.get(name)
 
     def was_evicted(self, name: KeyframeId) -> bool:
         """Whether a keyframe was held and has been dropped."""
@@ -272,9 +283,6 @@ class Session:
         """A sentence for the log."""
         self._output.warn(text)
 
-    def _new_store(self) -> KeyframeStore:
-        return KeyframeStore(self._config.max_keyframes, self._config.keyframe_megabytes * 1e6)
-
     def _forget(self, name: KeyframeId) -> None:
         self._tree.remove(name)
         self._conflicts.pop(self.frame_name(name), None)
@@ -293,25 +301,54 @@ class Session:
             self._finish_with_refusal(job, Refusal(RefusalReason.CANCELLED, "a keyframe was dropped before its turn"))
             return
         start = time.monotonic()
-        answer = self._pipeline.estimate(
-            view_a,
-            view_b,
-            interpolators=self._interpolators,
-            cancelled=lambda: job.generation != self._generation,
-        )
-        answer = self._scaled(answer)
+        try:
+            answer = self._worker.estimate(
+                view_a,
+                view_b,
+                self.frames_between(view_a, view_b),
+                budget=self._config.budget.as_budget(),
+                cancelled=lambda: job.generation != self._generation,
+            )
+        except CancelledJob:
+            return  # reset has already published the refusal
+        except WorkerFailure as failure:
+            self._output.warn(f"pair {job.pair[0]} {job.pair[1]} failed: {failure}")
+            self._finish_with_refusal(job, refusal_of_failure(failure))
+            return
+        answer = self.scaled(answer, view_a, view_b)
         with self._lock:
             if job.generation != self._generation:
-                return  # reset has already published the refusal
+                return
             self._last_seconds = time.monotonic() - start
-            self._last_stage_seconds = answer.stage_seconds
             self._pending.discard(job.pair)
-            if all(self._store.get(name) is not None for name in job.pair):
-                self._answers[job.pair] = answer
+        self.accept(answer, view_a, view_b)
+
+    def frames_between(self, view_a: View, view_b: View) -> list[LazyView]:
+        """What the camera of two keyframes saw between them, oldest first; nothing where ``use_frames`` is false."""
+        a, b = view_a.keyframe_id, view_b.keyframe_id
+        if not self._config.use_frames or a.frame_id != b.frame_id:
+            return []
+        first, last = sorted((a.stamp_ns, b.stamp_ns))
+        with self._lock:
+            found = {view.keyframe_id: _loaded(view) for view in self._store.between(a.frame_id, first, last)}
+        for frame in self.intake.stream_between(a.frame_id, first, last):
+            found.setdefault(frame.keyframe_id, frame)
+        return [found[name] for name in sorted(found)]
+
+    def scaled(self, answer: PairAnswer, view_a: View, view_b: View) -> PairAnswer:
+        """The answer with its length, where something tells it; may wait for odometry."""
+        return self._scaled(answer)
+
+    def accept(self, answer: PairAnswer, view_a: View, view_b: View) -> None:
+        """Publish an answer, and keep it, with its edge, where both keyframes are held."""
+        pair = (answer.keyframe_a, answer.keyframe_b)
+        with self._lock:
+            self._last_stage_seconds = answer.stage_seconds
+            is_new_edge = False
+            if all(self._store.get(name) is not None for name in pair):
+                self._answers[pair] = answer
                 edge = edge_of_answer(answer, self._config)
                 is_new_edge = edge is not None and self._offer(edge)
-            else:
-                is_new_edge = False
         self._publish(self.message(answer))
         self._output.answered(answer, view_a, view_b)
         if is_new_edge:
@@ -330,14 +367,6 @@ class Session:
             self._conflicts[frame] = None
         parent = self._output.foreign_parent(frame)
         self.warn(f"/tf: not sending '{frame}', since somebody else gives it the parent '{parent}'; see tf_frame")
-
-    def _frames_between(self, frame_id: str, first_ns: int, last_ns: int) -> list[LazyView]:
-        """Stream frames and other keyframes of one camera between two stamps, oldest first."""
-        with self._lock:
-            found = {view.keyframe_id: _loaded(view) for view in self._store.between(frame_id, first_ns, last_ns)}
-        for frame in self.intake.stream_between(frame_id, first_ns, last_ns):
-            found.setdefault(frame.keyframe_id, frame)
-        return [found[name] for name in sorted(found)]
 
     def _pair_dropped(self, job: _PairJob) -> None:
         with self._lock:
@@ -374,6 +403,12 @@ _STATUS_NAMES = {
     getattr(RelativePose, name): name.removeprefix("STATUS_").lower()
     for name in ("STATUS_OK", *(f"STATUS_REFUSED_{reason.name}" for reason in RefusalReason))
 }
+
+
+def refusal_of_failure(failure: WorkerFailure) -> Refusal:
+    """What a pair is answered that the worker has no result for."""
+    reason = RefusalReason.MODEL if failure.kind is FailureKind.MODEL else RefusalReason.INTERNAL
+    return Refusal(reason, str(failure))
 
 
 def _loaded(view: View) -> LazyView:

@@ -27,6 +27,7 @@ class Setting:
         description: a sentence.
         bounds: limits of a number, by pydantic's names "ge", "gt", "le", "lt".
         choices: allowed texts; none where any is allowed.
+        is_live: whether it may change while the node is active.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Setting:
     description: str
     bounds: dict[str, int | float]
     choices: tuple[str, ...]
+    is_live: bool = False
 
     @property
     def constraint(self) -> str:
@@ -69,7 +71,9 @@ def _setting(name: str, field: FieldInfo) -> Setting:
     bounds = {key: getattr(item, key) for item in field.metadata for key in _SYMBOLS if hasattr(item, key)}
     is_choice = get_origin(field.annotation) is Literal
     choices = tuple(str(choice) for choice in get_args(field.annotation)) if is_choice else ()
-    return Setting(name, _for_ros(value), value is None, field.description or "", bounds, choices)
+    extra = field.json_schema_extra
+    is_live = isinstance(extra, dict) and bool(extra.get("live"))
+    return Setting(name, _for_ros(value), value is None, field.description or "", bounds, choices, is_live)
 
 
 def _for_ros(value: Any) -> Any:

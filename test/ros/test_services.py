@@ -111,7 +111,8 @@ def test_reset_gives_pending_pairs_up_and_evicted_keyframes_are_known(running):
     assert found["keyframes"] == found["edges"] == "0"
     assert found["last_refusal"].startswith("refused_cancelled: ")
     assert found["last_refusal"].endswith("given up: reset was called")
-    assert ask(running, COUNT, COUNT + 1).code == Code.CODE_UNKNOWN_KEYFRAME
+    assert ask(running, COUNT, COUNT + 1).code == Code.CODE_EVICTED
+    assert ask(running, COUNT + 99, COUNT + 100).code == Code.CODE_UNKNOWN_KEYFRAME
 
     # What was forgotten may come again, with other content.
     count = len(running.poses)
