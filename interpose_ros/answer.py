@@ -59,6 +59,7 @@ class Candidate:
         result: the estimate, or why there is none.
         confidence: of this hypothesis; None where there is no estimate.
         selected: whether it became the answer.
+        against: why it did not become the answer, where there is an estimate; empty for the selected one.
     """
 
     estimator: str
@@ -66,6 +67,24 @@ class Candidate:
     result: PoseEstimate | Refusal
     confidence: Confidence | None
     selected: bool = False
+    against: str = ""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an answer cost, and what it was expected to cost once the keyframes alone had not been enough.
+
+    Attributes:
+        clips, matches, poses: clips judged, pairs of images matched anew, runs of the estimator over frames.
+        expected_clips, expected_matches: what was expected of them before the first clip was asked for, and of the clips'
+            lengths as they came; 0 where no clip was to be asked for.
+    """
+
+    clips: int
+    matches: int
+    poses: int
+    expected_clips: float
+    expected_matches: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +117,7 @@ class PairAnswer:
         matched_pixels: pixels of the verified matches between the keyframes themselves, for pictures.
         frames_used: views in between that the answer rests on, in order from A to B.
         remark: a sentence about an answer that is worth knowing, such as a contradiction; empty for none.
+        work: what was spent, and what had been expected; None where the pipeline was not run.
         best_so_far: what had been found when the work was cut short; None where it was not.
     """
 
@@ -113,6 +133,7 @@ class PairAnswer:
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     matched_pixels: tuple[Float[np.ndarray, "m 2"], Float[np.ndarray, "m 2"]] | None = None
     frames_used: tuple[View, ...] = ()
+    work: Work | None = None
     best_so_far: PairAnswer | None = None
     remark: str = ""
 

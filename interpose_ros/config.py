@@ -101,6 +101,15 @@ class DecisionConfig(_Section):
     max_disagreement: float = Field(
         math.radians(8.0), gt=0.0, description="Largest difference between chained and jointly solved rotation [rad]."
     )
+    min_closure: float = Field(
+        0.35,
+        ge=0.0,
+        le=1.0,
+        description="Least share of the matches found that frames should have which, by the bridge, see the same thing.",
+    )
+    max_contradiction: float = Field(
+        0.25, ge=0.0, le=1.0, description="Largest share of verified matches in links that contradict the bridge."
+    )
     min_pointmap_score: float = Field(
         9.0,
         ge=1.0,
@@ -113,6 +122,46 @@ class DecisionConfig(_Section):
         math.radians(40.0),
         gt=0.0,
         description="Largest root mean square angle [rad] between single pairs' rotations and the result; not fitted.",
+    )
+
+
+class SelectionConfig(_Section):
+    """How hypotheses of several clips, and that of the keyframes alone, become one answer."""
+
+    random_subsets: int = Field(
+        10, ge=0, description="Random subsets of an imagined clip's frames that get a pose each, beside an even one."
+    )
+    frames_per_subset: int = Field(3, ge=1, le=20, description="Frames in between per subset.")
+    grid_frames: int = Field(
+        8, ge=1, le=100, description="Evenly spread frames of a clip that its subsets share, so that they share work."
+    )
+    mode_radius: float = Field(
+        3.0, gt=0.0, description="Hypotheses that differ by fewer predicted errors agree with each other."
+    )
+    rotation_error_floor: float = Field(
+        math.radians(2.0), gt=0.0, description="Error [rad] between two rotations that is always predicted."
+    )
+    max_rotation_stddev: float = Field(
+        math.radians(4.0), gt=0.0, description="Predicted errors of rotations beyond this [rad] count as this."
+    )
+    direction_error_floor: float = Field(
+        math.radians(8.0), gt=0.0, description="Error [rad] between two translation directions always predicted."
+    )
+    max_direction_stddev: float = Field(
+        math.radians(20.0), gt=0.0, description="Predicted errors of directions beyond this [rad] count as this."
+    )
+    ambiguity_angle: float = Field(
+        math.radians(15.0), gt=0.0, description="Two strong groups further apart [rad] make a pair ambiguous."
+    )
+    ambiguous_share: float = Field(
+        0.6, gt=0.0, le=1.0, description="Strength, relative to the strongest group, that makes another one strong."
+    )
+    min_strength: float = Field(
+        0.5, ge=0.0, description="Least strength of an answer: the sum of its clips' trust, each 0 to 1."
+    )
+    stop_early: bool = Field(True, description="Stop making clips once another is unlikely to change the answer.")
+    stop_lead: float = Field(
+        0.8, gt=0.0, description="Lead in strength over every other group with which no more clips are made."
     )
 
 
@@ -216,5 +265,6 @@ class InterposeConfig(_Section):
     two_view: TwoViewConfig = TwoViewConfig()
     frames: FramesConfig = FramesConfig()
     decision: DecisionConfig = DecisionConfig()
+    selection: SelectionConfig = SelectionConfig()
     dust3r: Dust3rConfig = Dust3rConfig()
     video: VideoConfig = VideoConfig()

@@ -26,6 +26,7 @@ class EstimateRun:
         self._fraction = 0.0
         self.budget = (budget or Budget()).started()
         self.stage_seconds: dict[str, float] = {}
+        self.cut_short: str | None = None
 
     def report(self, stage: str, fraction: float) -> None:
         """Say how far the work is; a fraction below an earlier one is raised to it."""
@@ -38,14 +39,13 @@ class EstimateRun:
         return lambda fraction: self.report(stage, start + share * fraction * (1.0 - start))
 
     def must_end(self) -> bool:
-        """Whether somebody cancelled or the time is up."""
-        return self.why_cut_short() is not None
-
-    def why_cut_short(self) -> str | None:
-        """Why the work must end now; None where it may go on."""
-        if self._cancelled is not None and self._cancelled():
-            return "cancelled"
-        return "out of time" if self.budget.time_is_up else None
+        """Whether somebody cancelled or the time is up, which ``cut_short`` then says."""
+        if self.cut_short is None:
+            if self._cancelled is not None and self._cancelled():
+                self.cut_short = "cancelled"
+            elif self.budget.time_is_up:
+                self.cut_short = "out of time"
+        return self.cut_short is not None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

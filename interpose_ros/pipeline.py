@@ -7,34 +7,28 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from interpose_ros.answer import Branch, Candidate, Overlap, PairAnswer
+from interpose_ros.answer import Branch, Candidate, Overlap, PairAnswer, Work
 from interpose_ros.config import InterposeConfig
 from interpose_ros.estimate_run import EstimateRun, Progress
 from interpose_ros.estimators.features import FeaturesEstimator
 from interpose_ros.estimators.keyframes import MATCHES, SECOND_OPINION, KeyframesEstimator
 from interpose_ros.estimators.protocol import PoseEstimate, PoseEstimator
-from interpose_ros.interpolation.bridging import choose_bridging_frames
 from interpose_ros.interpolation.clip import Clip, Interpolator
 from interpose_ros.matching.store import MatchStore, VerifiedPair
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.selection.budget import Budget
+from interpose_ros.selection.choice import REASON_AGAINST, choose
+from interpose_ros.selection.clip_judge import ClipJudge
 from interpose_ros.selection.confidence import (
     Calibration,
     calibrations_in,
     fitting_calibrations,
     shipped_calibrations,
 )
-from interpose_ros.selection.decision import (
-    confidence_of,
-    reason_against_bridge,
-    reason_against_pointmaps,
-    refusal_of,
-)
+from interpose_ros.selection.work_meter import WorkMeter
 from interpose_ros.views import View
 
 _log = logging.getLogger(__name__)
-
-_REASON_AGAINST = {FeaturesEstimator.name: reason_against_bridge, "dust3r": reason_against_pointmaps}
 
 
 class InterposePipeline:
@@ -60,8 +54,9 @@ class InterposePipeline:
         self._calibrations = fitting_calibrations(known, self.model_hashes())
         self._keyframes = KeyframesEstimator(store, second_store, self._calibrations, config.decision)
         self._clip_estimator = clip_estimator or FeaturesEstimator(store, config.frames)
-        if self._clip_estimator.name not in _REASON_AGAINST:
+        if self._clip_estimator.name not in REASON_AGAINST:
             raise ValueError(f"nothing says when the evidence of the estimator {self._clip_estimator.name} is enough")
+        self._judge = ClipJudge(store, self._clip_estimator, self._calibrations, config)
 
     @classmethod
     def from_config(cls, config: InterposeConfig) -> InterposePipeline:
@@ -101,7 +96,7 @@ class InterposePipeline:
         """Pose of B with respect to A.
 
         Where the keyframes' own matches are evidence enough, nothing more is spent. Otherwise the interpolators' clips are
-        tried in their order until one bridges the keyframes.
+        judged one after another, in their order, until the answer is settled.
 
         Args:
             view_a, view_b: the keyframes.
@@ -119,28 +114,31 @@ class InterposePipeline:
         run.report("overlap", 0.0)
         with run.stage("overlap"):
             pair, candidates = self._keyframes.candidates(view_a, view_b)
+        ledger = _Ledger(view_a, view_b, pair, run)
         refusal = self._keyframes.refusal(candidates[0])
-        ledger = _Ledger(view_a, view_b, pair, candidates, run)
         if refusal is None:
             run.report("selection", 1.0)
-            return ledger.told(ledger.answer(candidates[0], None), best)
-        answer = ledger.told(ledger.answer(None, refusal), best)
+            candidates[0] = replace(candidates[0], selected=True)
+            return ledger.told(ledger.answer(candidates, None, Work(0, 0, 0, 0.0, 0.0)), best)
+        meter = WorkMeter(self.store, self._judge, run.budget, interpolators)
+        answer = ledger.told(ledger.answer(candidates, refusal, meter.work()), best)
+        settled = False
+        pair_only = candidates[0].result if isinstance(candidates[0].result, PoseEstimate) else None
         for number, clip in enumerate(self._clips(interpolators, view_a, view_b, run)):
-            candidate = self._judge(clip, view_a, view_b, run, 1.0 - 0.9 * 0.7**number)
+            meter.expect(clip)
+            candidate = self._judge.judge(clip, view_a, view_b, pair_only, run, 1.0 - 0.9 * 0.7**number)
             if candidate is None:
                 break
-            ledger.candidates.append(candidate)
-            refusal = refusal_of(candidate, self.config.decision, _REASON_AGAINST[candidate.estimator])
-            answer = ledger.told(ledger.answer(candidate if refusal is None else None, refusal), best)
-            if refusal is None:
+            candidates.append(candidate)
+            choice = choose(candidates, self.config)
+            answer = ledger.told(ledger.answer(choice.applied_to(candidates), choice.refusal, meter.work()), best)
+            if choice.settled and self.config.selection.stop_early:
+                settled = True
                 break
-        reason = run.why_cut_short()
-        if reason is not None and answer.selected is None:
-            answer = replace(
-                answer,
-                refusal=Refusal(RefusalReason.CANCELLED, f"{reason} before an answer was found"),
-                best_so_far=answer,
-            )
+        if run.cut_short is not None and not settled:
+            refusal = Refusal(RefusalReason.CANCELLED, f"{run.cut_short} before the answer was settled")
+            unselected = [replace(candidate, selected=False) for candidate in answer.candidates]
+            answer = ledger.told(replace(ledger.answer(unselected, refusal, meter.work()), best_so_far=answer), best)
         run.report("selection", 1.0)
         return replace(answer, stage_seconds=run.stage_seconds)
 
@@ -158,60 +156,36 @@ class InterposePipeline:
         """The interpolators' clips, as long as the budget lasts."""
         made = 0
         for interpolator in interpolators:
-            for clip in interpolator.clips(view_a, view_b):
-                if run.must_end() or made >= run.budget.clips:
-                    return
+            clips = iter(interpolator.clips(view_a, view_b))
+            # Asking for a clip is what makes it.
+            while made < run.budget.clips and not run.must_end():
+                clip = next(clips, None)
+                if clip is None:
+                    break
                 made += 1
                 yield clip
 
-    def _judge(self, clip: Clip, view_a: View, view_b: View, run: EstimateRun, start: float) -> Candidate | None:
-        """The hypothesis of one clip; None where the work was cut short."""
-        run.report("clips", start)
-        with run.stage("clips"):
-            frames = choose_bridging_frames(
-                view_a,
-                view_b,
-                clip.frames,
-                self.store,
-                self.config.frames,
-                run.share_of_rest("clips", start, 0.2),
-                run.must_end,
-            )
-        if run.must_end():
-            return None
-        run.report("clip_poses", start)
-        with run.stage("clip_poses"):
-            result = self._clip_estimator.estimate([view_a, *frames, view_b])
-        name = self._clip_estimator.name
-        return Candidate(name, clip.origin, result, confidence_of(self._calibrations, Branch.FRAMES, name, result))
-
 
 class _Ledger:
-    """What has been found out about one pair."""
+    """Writes answers about one pair."""
 
-    def __init__(
-        self, view_a: View, view_b: View, pair: VerifiedPair, candidates: list[Candidate], run: EstimateRun
-    ) -> None:
-        self.candidates = candidates
+    def __init__(self, view_a: View, view_b: View, pair: VerifiedPair, run: EstimateRun) -> None:
         self._views, self._pair, self._run = (view_a, view_b), pair, run
 
-    def answer(self, selected: Candidate | None, refusal: Refusal | None) -> PairAnswer:
-        """The answer with that candidate, or with that refusal."""
-        candidates, final = self.candidates, None
+    def answer(self, candidates: Sequence[Candidate], refusal: Refusal | None, work: Work) -> PairAnswer:
+        """The answer with the candidate that is selected, or the refusal."""
+        selected = next((candidate for candidate in candidates if candidate.selected), None)
         branch, inliers = Branch.NONE, self._pair.inlier_count
         frames: tuple[View, ...] = ()
-        if selected is not None:
-            final = replace(selected, selected=True)
-            candidates = [final if candidate is selected else candidate for candidate in candidates]
+        if selected is not None and isinstance(selected.result, PoseEstimate):
             branch = Branch.MATCHES if selected.clip is None else Branch.FRAMES
-            if isinstance(selected.result, PoseEstimate):
-                frames = selected.result.frames_used
-                inliers = int(selected.result.evidence.get("bridge_inliers", inliers))
+            frames = selected.result.frames_used
+            inliers = int(selected.result.evidence.get("bridge_inliers", inliers))
         return PairAnswer(
             keyframe_a=self._views[0].keyframe_id,
             keyframe_b=self._views[1].keyframe_id,
-            selected=final,
-            refusal=refusal if final is None else None,
+            selected=selected,
+            refusal=refusal,
             branch=branch,
             overlap=Overlap(*self._pair.coverage()),
             inliers=inliers,
@@ -219,6 +193,7 @@ class _Ledger:
             stage_seconds=dict(self._run.stage_seconds),
             matched_pixels=self._pair.inlier_pixels(),
             frames_used=frames,
+            work=work,
         )
 
     @staticmethod

@@ -23,6 +23,7 @@ from interpose_ros.geometry.distances import direction_distance, rotation_distan
 from interpose_ros.matching.two_view import MotionModel
 from interpose_ros.models.registry import locate_weights
 from interpose_ros.refusal import Refusal, RefusalReason
+from interpose_ros.selection.subsets import evenly_spread
 from interpose_ros.views import View
 
 UNKNOWN_VARIANCE = 9999.0
@@ -42,13 +43,6 @@ class SetEstimate:
     aligned: tuple[AlignedSubset | None, ...]
     encoded: int
     decoded: int
-
-
-def evenly_spread(count: int, most: int) -> list[int]:
-    """At most so many of the numbers 0 to ``count - 1``, evenly spread, without the ends where some are left out."""
-    if count <= most:
-        return list(range(count))
-    return [int(k) for k in np.rint(np.linspace(-1, count, most + 2)).astype(int)[1:-1]]
 
 
 class Dust3rEstimator:
@@ -84,6 +78,12 @@ class Dust3rEstimator:
         between = [views[1 + k] for k in evenly_spread(len(views) - 2, self._config.max_frames)]
         chosen = [views[0], *between, views[-1]]
         return self.estimate_subsets(chosen, [range(len(chosen))]).estimates[0]
+
+    def estimate_many(
+        self, views: Sequence[View], subsets: Sequence[Sequence[int]], calibrated: Sequence[bool]
+    ) -> Sequence[PoseEstimate | Refusal]:
+        """Pose of every subset's last view with respect to its first; one batch."""
+        return self.estimate_subsets(views, subsets, calibrated).estimates
 
     def estimate_subsets(
         self,

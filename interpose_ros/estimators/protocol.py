@@ -51,3 +51,20 @@ class PoseEstimator(Protocol):
     def estimate(self, views: Sequence[View]) -> PoseEstimate | Refusal:
         """Pose of the last view with respect to the first, or why there is none."""
         ...
+
+
+@runtime_checkable
+class SubsetPoseEstimator(PoseEstimator, Protocol):
+    """An estimator that finds the poses of many subsets of one set of views, and computes once what they share."""
+
+    def estimate_many(
+        self, views: Sequence[View], subsets: Sequence[Sequence[int]], calibrated: Sequence[bool]
+    ) -> Sequence[PoseEstimate | Refusal]:
+        """Per subset, pose of its last view with respect to its first.
+
+        Args:
+            views: all views.
+            subsets: numbers of views, first to last, at least two each.
+            calibrated: per view, whether its K is known; imagined frames have none.
+        """
+        ...

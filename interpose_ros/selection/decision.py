@@ -39,14 +39,17 @@ def reason_against_pair(evidence: Mapping[str, float], config: DecisionConfig) -
 def reason_against_bridge(evidence: Mapping[str, float], config: DecisionConfig) -> str | None:
     """Why frames in between do not bridge two keyframes well enough; None where they do."""
     failure = _first_failure(
-        evidence,
+        {**evidence, "agreement": 1.0 - evidence["contradiction"]},
         (
             ("bridge_inliers", "verified matches on the weakest link", config.min_bridge_inliers),
             ("bridge_coverage", "of the image covered on the weakest link", config.min_bridge_coverage),
             ("bridge_score", "mean matcher score on the weakest link", config.min_bridge_score),
+            ("closure", "of the matches that frames seeing the same should have", config.min_closure),
+            ("agreement", "of the verified matches do not contradict the bridge", 1.0 - config.max_contradiction),
         ),
     )
-    if failure is None and evidence["disagreement"] > config.max_disagreement:
+    # Only an estimator that finds the rotation twice has this.
+    if failure is None and evidence.get("disagreement", 0.0) > config.max_disagreement:
         failure = (
             f"chained and jointly solved rotations differ by {math.degrees(evidence['disagreement']):.1f} degrees; "
             f"at most {math.degrees(config.max_disagreement):.1f} are allowed"

@@ -18,12 +18,13 @@ from interpose_ros.dust3r.synthetic import (
     true_pose,
 )
 from interpose_ros.estimators import dust3r as module
-from interpose_ros.estimators.dust3r import Dust3rEstimator, evenly_spread
+from interpose_ros.estimators.dust3r import Dust3rEstimator
 from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.geometry.distances import direction_distance, rotation_distance
 from interpose_ros.matching.two_view import MotionModel
 from interpose_ros.refusal import Refusal, RefusalReason
+from interpose_ros.selection.subsets import evenly_spread
 from interpose_ros.views import KeyframeId, View
 
 from .dust3r_networks import SMALL, random_network

@@ -25,8 +25,13 @@ R_b_a, t_b_a = rotation_exp(np.array([0.05, 0.3, -0.02])), np.array([-0.8, 0.1, 
 class MadeUpStore(MatchStore):
     """Gives one pair, and counts how often it is asked."""
 
-    def __init__(self, found: VerifiedPair) -> None:
-        self.found, self.asked = found, 0
+    def __init__(self, found: VerifiedPair, estimator: str = "matches") -> None:
+        self.found, self.asked, self.matched = found, 0, 0
+        self._model_hash = shipped_calibrations()["matches", estimator].model_hash
+
+    @property
+    def fingerprint(self) -> str:
+        return self._model_hash
 
     def pair(self, view_a: View, view_b: View) -> VerifiedPair:
         self.asked += 1
@@ -59,7 +64,7 @@ def views() -> tuple[View, View]:
 
 
 def answered(first: VerifiedPair, second: VerifiedPair):
-    stores = MadeUpStore(first), MadeUpStore(second)
+    stores = MadeUpStore(first), MadeUpStore(second, "matches_second")
     pipeline = InterposePipeline(InterposeConfig(), stores[0], second_store=stores[1])
     return pipeline.estimate(*views()), stores
 
@@ -116,6 +121,6 @@ def test_both_are_heard_for_calibration():
     pipeline = InterposePipeline(
         InterposeConfig(),
         MadeUpStore(STRONG),
-        second_store=MadeUpStore(WEAK),
+        second_store=MadeUpStore(WEAK, "matches_second"),
     )
     assert [c.estimator for c in pipeline.from_keyframes(*views())] == ["matches", "matches_second"]
