@@ -38,7 +38,7 @@ from selection_bench.distractors import ListedClips, MadeClip
 
 OURS = "bridge_consensus"
 PUBLISHED = ("interpose", "d_med", "feature_match", "mean", "max_confidence")
-KEYPOINTS = {"panorama": 512, "desk": 1024}
+KEYPOINTS = {"panorama": 512, "desk": 768}
 
 
 class CountingStore(MatchStore):

@@ -48,7 +48,7 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
         "estimator": candidate.estimator,
         "interpolator": None if candidate.clip is None else candidate.clip.interpolator,
         "selected": candidate.selected,
-        "reason": result.text if isinstance(result, Refusal) else "",
+        "reason": result.text if isinstance(result, Refusal) else candidate.against,
         "evidence": {} if isinstance(result, Refusal) else {k: _number(v) for k, v in result.evidence.items()},
     }
 

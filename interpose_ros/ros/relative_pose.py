@@ -184,6 +184,7 @@ def _candidate_message(candidate: Candidate) -> CandidateScore:
         return score
     R_a_b, direction_a_b = rotation_and_direction_a_b(result.R_b_a, result.direction_b_a)
     score.estimated = True
+    score.reason = candidate.against
     score.frame_count = len(result.frames_used)
     score.orientation = _quaternion(R_a_b)
     score.translation_direction = _vector(direction_a_b)

@@ -75,7 +75,7 @@ class ClipJudge:
             if isinstance(frames, Refusal):
                 result: PoseEstimate | Refusal = frames
             elif clip.origin.generated:
-                result = self._imagined(view_a, chosen, view_b, pair_only)
+                result = self._imagined(clip, [view_a, *chosen, view_b], pair_only)
             else:
                 result = self._pose_over([view_a, *chosen, view_b])
         name = self._estimator.name
@@ -107,11 +107,8 @@ class ClipJudge:
             )
         return [clip.frames[number - 1] for number in found.kept if 0 < number <= len(clip)]
 
-    def _imagined(
-        self, view_a: View, frames: Sequence[View], view_b: View, pair_only: PoseEstimate | None
-    ) -> PoseEstimate | Refusal:
+    def _imagined(self, clip: Clip, views: Sequence[View], pair_only: PoseEstimate | None) -> PoseEstimate | Refusal:
         """Pose over imagined frames. The bridge is shown by matches, whatever gives the pose."""
-        views = [view_a, *frames, view_b]
         path = verify_path(views, self._store, self._config.frames)
         if isinstance(path, Refusal):
             return path
@@ -122,7 +119,7 @@ class ClipJudge:
         result = self._pose_over(views) if medoid is None or self._joins_all else medoid
         if isinstance(result, Refusal):
             return result
-        return replace(result, evidence={**path.evidence, **scores, **result.evidence})
+        return replace(result, evidence={**clip.findings, **path.evidence, **scores, **result.evidence})
 
     def _pose_over(self, views: Sequence[View]) -> PoseEstimate | Refusal:
         self.poses += 1

@@ -22,6 +22,13 @@ D_MED_FULL, D_MED_NONE = math.radians(9.0), math.radians(18.0)
 """InterPose's mean distance of the medoid to the other subset poses, up to which trust is whole, and at which it ends."""
 
 
+LAST_MISSED = 0.6
+"""Factor for a clip whose own last frame is not the keyframe that it was given; not fitted."""
+
+JUMP_FULL, JUMP_NONE = 8.0, 24.0
+"""Jump at a seam, relative to the steps within, up to which trust is whole, and at which it ends; not fitted."""
+
+
 def bridge_trust(evidence: Mapping[str, float]) -> float:
     """Product of the ramps; 0 where a number of the bridge is missing."""
     measured = {
@@ -32,9 +39,18 @@ def bridge_trust(evidence: Mapping[str, float]) -> float:
     # Subset poses, where they were made, must not be all over the place; directions make their distances larger.
     d_med = evidence.get("d_med", 0.0)
     trust = min(max((D_MED_NONE - d_med) / (D_MED_NONE - D_MED_FULL), 0.0), 1.0)
+    trust *= _trust_in_findings(evidence)
     for name, none, full in RAMPS:
         value = measured.get(name, math.nan)
         if math.isnan(value):
             return 0.0
         trust *= min(max((value - none) / (full - none), 0.0), 1.0)
     return trust
+
+
+def _trust_in_findings(findings: Mapping[str, float]) -> float:
+    """What the interpolator found out counts too, gently: a clip that ends or begins with a jump may still lead there."""
+    trust = 1.0 if findings.get("last_reached", 1.0) > 0.0 else LAST_MISSED
+    jumps = [findings.get(name, math.nan) for name in ("seam_a_jump", "seam_b_jump")]
+    worst = max((jump for jump in jumps if math.isfinite(jump)), default=1.0)
+    return trust * min(max((JUMP_NONE - worst) / (JUMP_NONE - JUMP_FULL), 0.0), 1.0)

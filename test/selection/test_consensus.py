@@ -94,6 +94,10 @@ def test_a_good_bridge_is_trusted_whole_and_a_missing_number_is_not():
         ("closure", 0.45, 0.5),
         ("closure", 0.3, 0.0),
         ("contradiction", 0.15, 0.5),
+        ("d_med", math.radians(13.5), 0.5),
+        ("last_reached", 0.0, 0.6),
+        ("seam_b_jump", 16.0, 0.5),
+        ("seam_a_jump", math.nan, 1.0),
     ],
 )
 def test_trust_fades_with_each_weakness(name, value, trust):
