@@ -9,6 +9,7 @@ from typing import Any
 
 from interpose_ros.interpolation.diffusion.checkpoint import VideoCheckpoint, read_safetensors_header
 from interpose_ros.interpolation.diffusion.errors import VideoCheckpointError
+from interpose_ros.interpolation.diffusion.installed import diffusers_version
 from interpose_ros.interpolation.diffusion.preset import PresetLora
 from interpose_ros.interpolation.video_config import VideoRuntimeConfig
 
@@ -64,11 +65,13 @@ def _from_folder(found: Any, checkpoint: VideoCheckpoint, dtype: str, vae_dtype:
     import torch
 
     main, vae = getattr(torch, dtype), getattr(torch, vae_dtype)
+    version = diffusers_version()
+    formats = "torch_dtype" if version is not None and version < (0, 40) else "dtype"
     pipeline = found.from_pretrained(
         str(checkpoint.folder),
-        torch_dtype={"default": main, "vae": vae},
         local_files_only=True,
         use_safetensors=True,
+        **{formats: {"default": main, "vae": vae}},
         **_text_and_image_encoders(checkpoint, main),
     )
     for name, component in checkpoint.components.items():

@@ -7,7 +7,6 @@ Earlier versions overwrote the last eight frames with a still, and are refused.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from interpose_ros.interpolation.diffusion.family import (
     Watch,
     as_images,
 )
+from interpose_ros.interpolation.diffusion.installed import diffusers_version
 from interpose_ros.interpolation.diffusion.ltx import ltx_compression
 from interpose_ros.interpolation.diffusion.pictures import as_pil
 
@@ -129,15 +129,10 @@ def last_frame_index(frames: int, step: int) -> int:
 
 
 def _require_diffusers(checkpoint: VideoCheckpoint) -> None:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        found = version("diffusers")
-    except PackageNotFoundError:
-        return  # said where the model is loaded
-    numbers = tuple(int(number) for number in re.findall(r"\d+", found)[:2])
-    if numbers < LEAST_DIFFUSERS:
+    found = diffusers_version()
+    if found is not None and found < LEAST_DIFFUSERS:
+        least, there = (".".join(map(str, numbers)) for numbers in (LEAST_DIFFUSERS, found))
         raise VideoCheckpointError(
-            f"{checkpoint.folder} (LTX-2) needs diffusers {'.'.join(map(str, LEAST_DIFFUSERS))} or later; {found} is "
-            "installed and would freeze the last eight frames"
+            f"{checkpoint.folder} (LTX-2) needs diffusers {least} or later; {there} is installed and would freeze the last "
+            "eight frames"
         )

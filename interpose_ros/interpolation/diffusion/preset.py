@@ -20,7 +20,7 @@ class _Part(BaseModel):
 class PresetSource(_Part):
     """A published repository that files come from."""
 
-    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    repository: str = Field(pattern=r"^\w[\w.-]*/\w[\w.-]*$")
     revision: str = Field("main", pattern=r"^[\w./-]+$")
     folders: Mapping[str, str] | None = None
     """Component of the pipeline to folder of the repository ("." for its top); none for all that its model index names."""
@@ -29,7 +29,7 @@ class PresetSource(_Part):
 class PresetLora(_Part):
     """Weights that are added to a transformer, such as those that make it do with few steps."""
 
-    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    repository: str = Field(pattern=r"^\w[\w.-]*/\w[\w.-]*$")
     revision: str = Field("main", pattern=r"^[\w./-]+$")
     file: str = Field(pattern=r"^[\w./-]+\.safetensors$")
     second_transformer: bool = False
