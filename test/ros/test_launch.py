@@ -1,6 +1,7 @@
 """The parameter file and the launch file: what they name exists, and they start the node."""
 
 import importlib.util
+import json
 import os
 import runpy
 import signal
@@ -47,46 +48,95 @@ class Recorded:
         self.args, self.kwargs = args, kwargs
 
 
+class Configured(Recorded):
+    """``LaunchConfiguration``: looks a name up in the arguments that were given."""
+
+    def perform(self, context):
+        return context[self.args[0]]
+
+
 def launched_with_stand_ins(monkeypatch):
-    """The launch file's description, made without ``launch``."""
+    """The launch file's description and its function for the node, made without ``launch``."""
     names = {
-        "launch": ["LaunchDescription"],
-        "launch.actions": ["DeclareLaunchArgument"],
+        "launch": ["LaunchDescription", "LaunchContext"],
+        "launch.actions": ["DeclareLaunchArgument", "OpaqueFunction"],
+        "launch.conditions": ["IfCondition"],
         "launch.substitutions": ["LaunchConfiguration"],
         "launch_ros": [],
-        "launch_ros.actions": ["LifecycleNode"],
+        "launch_ros.actions": ["LifecycleNode", "Node"],
         "launch_ros.parameter_descriptions": ["ParameterValue"],
     }
     kinds = {}
     for module_name, classes in names.items():
         module = types.ModuleType(module_name)
         for name in classes:
-            kinds[name] = type(name, (Recorded,), {})
+            kinds[name] = type(name, (Configured if name == "LaunchConfiguration" else Recorded,), {})
             setattr(module, name, kinds[name])
         monkeypatch.setitem(sys.modules, module_name, module)
     (entities,) = runpy.run_path(str(LAUNCH_FILE))["generate_launch_description"]().args
-    return entities, kinds
+    arguments = {e.args[0]: e.kwargs for e in entities if isinstance(e, kinds["DeclareLaunchArgument"])}
+
+    def node(**given):
+        context = {name: given.pop(name, argument["default_value"]) for name, argument in arguments.items()}
+        assert not given, "arguments that are not declared"
+        (function,) = (e.kwargs["function"] for e in entities if isinstance(e, kinds["OpaqueFunction"]))
+        (made,) = function(context)
+        assert isinstance(made, kinds["LifecycleNode"])
+        return made.kwargs
+
+    (rviz,) = (e.kwargs for e in entities if isinstance(e, kinds["Node"]))
+    return arguments, node, rviz
 
 
 def test_launch_file_names_what_exists(monkeypatch):
-    entities, kinds = launched_with_stand_ins(monkeypatch)
-    arguments = {e.args[0]: e.kwargs for e in entities if isinstance(e, kinds["DeclareLaunchArgument"])}
-    (node,) = (e.kwargs for e in entities if isinstance(e, kinds["LifecycleNode"]))
-    assert all(argument.get("description") for argument in arguments.values())
+    arguments, node, rviz = launched_with_stand_ins(monkeypatch)
+    assert all(len(argument["description"]) > 10 for argument in arguments.values())
     assert Path(arguments["params_file"]["default_value"]).name == "interpose.yaml"
     assert Path(arguments["params_file"]["default_value"]).is_file()
-    assert (REPOSITORY / "scripts" / node["executable"]).is_file()
-    assert (node["package"], node["name"]) == ("interpose_ros", "interpose")
+    made = node()
+    assert (REPOSITORY / "scripts" / made["executable"]).is_file()
+    assert (made["package"], made["name"]) == ("interpose_ros", "interpose")
+    assert (REPOSITORY / "config" / Path(rviz["arguments"][1]).name).is_file()
 
-    used, values = (
-        [node["namespace"]],
-        [value for p in node["parameters"] if isinstance(p, dict) for value in p.values()],
+
+def test_launch_arguments_that_are_not_given_leave_the_parameter_file_alone(monkeypatch):
+    _, node, _ = launched_with_stand_ins(monkeypatch)
+    made = node()
+    file, values = made["parameters"]
+    assert file.args == ("params_file",)
+    assert set(values) == {"use_sim_time", "autostart"}
+    assert made["remappings"] == []
+
+
+def test_launch_arguments_set_parameters_and_move_topics(monkeypatch):
+    _, node, _ = launched_with_stand_ins(monkeypatch)
+    made = node(
+        image_transport="compressed", publish_tf="false", device="cuda:1", preset="wan", tf="tf", image="/front"
     )
-    used += [v.args[0] if isinstance(v, kinds["ParameterValue"]) else v for v in values]
-    used += [p for p in node["parameters"] if not isinstance(p, dict)]
-    assert {configuration.args[0] for configuration in used} == set(arguments)
-    settings = {name for p in node["parameters"] if isinstance(p, dict) for name in p}
-    assert settings <= {*DEFAULTS, "use_sim_time"}
+    values = made["parameters"][1]
+    assert (values["image_transport"], values["publish_tf"]) == ("compressed", False)
+    assert set(values) <= {*DEFAULTS, "use_sim_time"}
+    assert {name for name, value in values.items() if value == "cuda:1"} >= {"features.device", "dust3r.device"}
+    assert "wan" in values.values()
+    assert made["remappings"] == [("image", "/front"), ("/tf", "tf")]
+
+
+def test_layouts_show_topics_that_exist():
+    """Of RViz and Foxglove; the node's publishers are named in ``interpose_ros.ros.displays``."""
+    displays = (REPOSITORY / "interpose_ros" / "ros" / "displays.py").read_text()
+    rviz = yaml.safe_load((REPOSITORY / "config" / "interpose.rviz").read_text())["Visualization Manager"]["Displays"]
+    foxglove = json.loads((REPOSITORY / "config" / "interpose.foxglove.json").read_text())
+    panels = foxglove["configById"]
+    shown = {display["Topic"]["Value"] for display in rviz if "Topic" in display}
+    seen = {name.removeprefix("/") for name in panels["3D!interpose"]["topics"]}
+    seen |= {panels[f"Image!{name}"]["imageMode"]["imageTopic"].removeprefix("/") for name in ("matches", "clip")}
+    assert seen == shown
+    assert all(f'"~/{topic.removeprefix("interpose/")}"' in displays for topic in shown)
+
+    def leaves(layout):
+        return [layout] if isinstance(layout, str) else [*leaves(layout["first"]), *leaves(layout["second"])]
+
+    assert sorted(leaves(foxglove["layout"])) == sorted(panels)
 
 
 @pytest.mark.skipif(not has_launch(), reason="launch and launch_ros come with a ROS distribution")
