@@ -39,30 +39,36 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="twice as many pairs of every panorama")
     parser.add_argument("--development", action="store_true", help="other panoramas, without the kinds held out")
     parser.add_argument("--pairs", type=int, help="only so many pairs per panorama, and of the desk")
+    parser.add_argument("--scene", nargs="+", help="only these places, for example desk; the rest may be run apart")
+    parser.add_argument(
+        "--rows", type=Path, nargs="+", help="run nothing: one report of the rows that runs have written"
+    )
     parser.add_argument("--processes", type=int, default=2, help="that work side by side, one thread each")
     arguments = parser.parse_args()
-    selected = Selected(arguments.data, arguments.development, arguments.pairs, arguments.full)
-    count = len(selected.cases())
+    if arguments.rows:
+        rows = [row for path in arguments.rows for row in json.loads(path.read_text(encoding="utf-8"))]
+        rows.sort(key=lambda row: row["number"])
+    else:
+        selected = Selected(arguments.data, arguments.development, arguments.pairs, arguments.full)
+        rows = run(selected, arguments.scene, arguments.processes, arguments.out.with_suffix(".rows.json"))
+    figures = report(rows)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    rows: dict[int, dict[str, Any]] = {}
-    start = time.perf_counter()
-    with ProcessPoolExecutor(
-        arguments.processes, get_context("spawn"), initializer=_start_worker, initargs=(selected,)
-    ) as workers:
-        pending = [workers.submit(_row, number) for number in range(count)]
-        for done in tqdm(as_completed(pending), total=count, unit="pair", file=sys.stderr):
-            row = done.result()
-            rows[row["number"]] = row
-            ordered = [rows[number] for number in sorted(rows)]
-            arguments.out.with_suffix(".rows.json").write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
-    cost = {
-        "seconds": time.perf_counter() - start,
-        "image_pairs_matched": sum(row["image_pairs_matched"] for row in ordered),
-        "processes": arguments.processes,
-    }
-    figures = report(ordered, cost)
     arguments.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
+
+
+def run(selected: Selected, scenes: list[str] | None, processes: int, out: Path) -> list[dict[str, Any]]:
+    """The rows of all pairs, which are also written whenever there is another."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    numbers = [number for number, case in enumerate(selected.cases()) if scenes is None or case.scene in scenes]
+    rows: list[dict[str, Any]] = []
+    with ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, (selected,)) as workers:
+        pending = [workers.submit(_row, number) for number in numbers]
+        for done in tqdm(as_completed(pending), total=len(numbers), unit="pair", file=sys.stderr):
+            rows.append(done.result())
+            rows.sort(key=lambda row: row["number"])
+            out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return rows
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ def _start_worker(selected: Selected) -> None:
 def _row(number: int) -> dict[str, Any]:
     """Everything about one pair, as plain values."""
     assert _worker is not None
-    case = _worker.cases[number]
+    case, start = _worker.cases[number], time.process_time()
     bench, before = _worker.benches[case.part], _worker.benches[case.part].matched
     clips = [c for c in clips_of(case, _worker.places, number) if not (_worker.development and c.kind in HELD_OUT)]
     lists = {"with_true": clips, "without_true": [clip for clip in clips if not clip.is_true]}
@@ -143,6 +149,7 @@ def _row(number: int) -> dict[str, Any]:
         "early_difference_deg": difference,
         "clips": judged,
         "image_pairs_matched": bench.matched - before,
+        "cpu_seconds": time.process_time() - start,
     }
 
 

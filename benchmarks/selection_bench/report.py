@@ -17,7 +17,7 @@ Outcome = dict[str, Any]
 RIGHT_DEG, WRONG_DEG = 5.0, 15.0
 
 
-def report(rows: Sequence[Row], cost: dict[str, Any]) -> dict[str, Any]:
+def report(rows: Sequence[Row]) -> dict[str, Any]:
     """All figures of a run, for all pairs and for either part, with their cost."""
     parts = sorted({row["part"] for row in rows})
     return {
@@ -28,7 +28,11 @@ def report(rows: Sequence[Row], cost: dict[str, Any]) -> dict[str, Any]:
         "wrong_is_beyond_deg": WRONG_DEG,
         "held_out_distractors": list(HELD_OUT),
         "scenes": {scene: sum(row["scene"] == scene for row in rows) for scene in sorted({r["scene"] for r in rows})},
-        "cost": {**cost, "per_pair": _work(rows)},
+        "cost": {
+            "cpu_seconds": sum(row["cpu_seconds"] for row in rows),
+            "image_pairs_matched": sum(row["image_pairs_matched"] for row in rows),
+            "per_pair": _work(rows),
+        },
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def answer_as_dict(answer: PairAnswer) -> dict[str, Any]:
         "frames_used": len(answer.frames_used),
         "candidates": [_candidate(candidate) for candidate in answer.candidates],
         "stage_seconds": dict(answer.stage_seconds),
+        "work": None if answer.work is None else asdict(answer.work),
     }
 
 

@@ -31,7 +31,7 @@ class Choice:
         number: of the candidate that is the answer; None in a refusal.
         refusal: why there is none; None where there is one.
         evidence: ``trust`` of the chosen clip, ``mode_strength``, ``mode_votes``, ``mode_spread`` (radians),
-            ``rival_strength``, ``rival_angle`` (radians, NaN without a rival).
+            ``modes``, their number, ``rival_strength``, ``rival_angle`` (radians, NaN without a rival).
         settled: whether another clip is unlikely to change it.
         against: per candidate, why it is not the answer; empty for the one that is, and where there is no estimate.
     """
@@ -86,6 +86,7 @@ def choose(candidates: Sequence[Candidate], config: InterposeConfig) -> Choice:
         "mode_strength": mode.strength,
         "mode_votes": float(len(mode.members)),
         "mode_spread": mode.spread,
+        "modes": float(len(consensus.modes)),
         "rival_strength": consensus.rival,
         "rival_angle": consensus.rival_angle,
     }

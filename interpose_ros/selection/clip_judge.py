@@ -78,6 +78,9 @@ class ClipJudge:
                 result = self._imagined(clip, [view_a, *chosen, view_b], pair_only)
             else:
                 result = self._pose_over([view_a, *chosen, view_b])
+        if isinstance(result, PoseEstimate):
+            overlap = min(self._store.pair(view_a, view_b).coverage())
+            result = replace(result, evidence={"overlap": overlap, **result.evidence})
         name = self._estimator.name
         return Candidate(name, clip.origin, result, confidence_of(self._calibrations, Branch.FRAMES, name, result))
 

@@ -67,6 +67,13 @@ def test_wide_pair_is_refused_alone_and_answered_with_frames(pipeline, arc):
     assert np.degrees(direction_distance(with_frames.estimate.direction_b_a, truth[:3, 3])) < 5.0
     assert with_frames.frames_used
     assert [c.selected for c in with_frames.candidates].count(True) == 1
+    # The structure's points lie on the walls of the room.
+    cloud = with_frames.estimate.cloud
+    points = cloud.points_a * np.linalg.norm(truth[:3, 3]) @ first[1][:3, :3].T + first[1][:3, 3]
+    off_the_walls = np.min(np.abs(np.abs(points) - scene.HALF), axis=1)
+    assert len(cloud) > 500
+    assert np.median(off_the_walls) < 0.1
+    assert cloud.colours.std() > 20
 
 
 def test_backward_pair_gives_the_inverse(pipeline, arc):
