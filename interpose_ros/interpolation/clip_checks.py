@@ -16,11 +16,14 @@ from jaxtyping import Float, UInt8
 
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.geometry.distances import rotation_distance
-from interpose_ros.matching.store import MatchStore
+from interpose_ros.matching.store import MatchStore, VerifiedPair
 from interpose_ros.matching.two_view import TwoViewGeometry
 from interpose_ros.views import KeyframeId, View
 
 _THUMBNAIL = 64
+MIN_MATCH_SCORE = 0.4
+"""Mean matcher score below which verified matches count for nothing: rich texture alone gives some, at 0.2 to 0.3."""
+
 DUPLICATE_DIFFERENCE = 1.5
 """Mean difference of small grey images, of 255, below which a frame shows what the one before did."""
 
@@ -48,7 +51,8 @@ def end_findings(
         min_inliers: verified matches from which on the frame counts as the keyframe.
 
     Returns:
-        ``last_inliers``, ``last_coverage`` (least of both images), ``last_shift`` (median distance of verified matches from
+        ``last_inliers``, ``last_score`` (their mean matcher score), ``last_coverage`` (least of both images), ``last_shift``
+        (median distance of verified matches from
         where they should be, relative to the longer side; NaN without), ``last_rotation`` in radians (NaN without), and
         ``last_reached``, 1 or 0.
     """
@@ -61,9 +65,10 @@ def end_findings(
         shift = float(np.median(np.linalg.norm(pixels_made - pixels_wanted, axis=1))) / side
     if isinstance(pair.geometry, TwoViewGeometry):
         rotation = float(rotation_distance(pair.geometry.R_b_a[None], np.eye(3)[None])[0])
-    reached = pair.inlier_count >= min_inliers and shift < 0.02
+    reached = _hangs_together(pair, min_inliers) and shift < 0.02
     return {
         "last_inliers": float(pair.inlier_count),
+        "last_score": pair.inlier_score(),
         "last_coverage": float(min(pair.coverage())),
         "last_shift": shift,
         "last_rotation": rotation,
@@ -79,18 +84,21 @@ def seam_findings(views: Sequence[View], store: MatchStore) -> dict[str, float]:
         store: matches frames.
 
     Returns:
-        ``seam_a_inliers`` and ``seam_b_inliers``: verified matches of each keyframe with the frame beside it.
+        ``seam_a_inliers`` and ``seam_b_inliers``: verified matches of each keyframe with the frame beside it;
+        ``seam_a_score`` and ``seam_b_score``: their mean matcher score.
         ``seam_a_jump`` and ``seam_b_jump``: mean difference of small grey images across the seam, over the median of that
         between neighbours within; 1 is smooth, a shot cut is many times that; NaN for clips of a single frame.
     """
-    inliers = [float(store.pair(*ends).inlier_count) for ends in ((views[0], views[1]), (views[-2], views[-1]))]
+    seams = [store.pair(*ends) for ends in ((views[0], views[1]), (views[-2], views[-1]))]
     small = [_thumbnail(view.image) for view in views]
     steps = [float(np.abs(after - before).mean()) for before, after in pairwise(small)]
     within = float(np.median(steps[1:-1])) if len(steps) > 2 else math.nan
     scale = max(within, 1e-3) if not math.isnan(within) else math.nan
     return {
-        "seam_a_inliers": inliers[0],
-        "seam_b_inliers": inliers[1],
+        "seam_a_inliers": float(seams[0].inlier_count),
+        "seam_b_inliers": float(seams[1].inlier_count),
+        "seam_a_score": seams[0].inlier_score(),
+        "seam_b_score": seams[1].inlier_score(),
         "seam_a_jump": steps[0] / scale,
         "seam_b_jump": steps[-1] / scale,
     }
@@ -104,7 +112,11 @@ def leads_somewhere(
         View(np.ascontiguousarray(frames[number]), camera, KeyframeId("becoming", number))
         for number in (1, len(frames) - 2)
     )
-    return min(store.pair(first, second).inlier_count, store.pair(before_last, last).inlier_count) >= min_inliers
+    return all(_hangs_together(store.pair(*ends), min_inliers) for ends in ((first, second), (before_last, last)))
+
+
+def _hangs_together(pair: VerifiedPair, min_inliers: int) -> bool:
+    return pair.inlier_count >= min_inliers and pair.inlier_score() >= MIN_MATCH_SCORE
 
 
 def _thumbnail(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "s t"]:

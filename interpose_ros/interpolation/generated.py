@@ -82,6 +82,14 @@ class VideoInterpolator:
         self._progress: Callable[[ClipProgress], None] = lambda progress: None
         self._cancelled: Callable[[], bool] = lambda: False
 
+    def load(self) -> None:
+        """Bring the model into memory before the first clip asks for it.
+
+        Raises:
+            VideoCheckpointError, VideoMemoryError: it cannot be loaded.
+        """
+        self._model.load()
+
     def observed(
         self, progress: Callable[[ClipProgress], None], cancelled: Callable[[], bool] = lambda: False
     ) -> VideoInterpolator:

@@ -21,7 +21,8 @@ MAX_PROMPT_LETTERS = 1000
 _CAMERA = re.compile(
     # a pan may hang in a kitchen
     r"\b(camera\w*|cam|footage|shots?|panning|(slow|smooth|gentle|quick) pan|"
-    r"pan(s|ned)? (\w+ly )?(left|right|across|around|up|down|to|through|along)|zoom\w*|tilt(s|ed|ing)?|dolly\w*|orbit(s|ed|ing)?|"
+    r"pan(s|ned)? (\w+ly )?(left|right|across|around|up|down|to|through|along)|"
+    r"zoom\w*|tilt(s|ed|ing)?|dolly\w*|orbit(s|ed|ing)?|"
     r"rotat(e|es|ed|ing|ion)|tracking|fly-?through|drone|time-?lapse|timelapse|hyperlapse|steadicam|handheld|gimbal|"
     r"(moves?|moving|turns?|turning|looks?|looking|sweeps?|sweeping|slides?|sliding|glides?|gliding|travel(s|ling|ing)?) "
     r"(to the )?(left|right|around|forwards?|backwards?|away|closer|upwards?|downwards?)|"

@@ -10,9 +10,8 @@ import pytest
 from interpose_ros.cli import main
 from interpose_ros.exit_status import EXIT_FAILED, EXIT_REFUSED
 
-from ..dust3r.dust3r_networks import SMALL
-from ..dust3r.test_dust3r_command import save_checkpoint, save_images, untrained_network
 from .conftest import tiny_preset
+from .random_dust3r import save_images, save_random_dust3r
 
 INTRINSICS = ["--intrinsics", "150", "150", "79.5", "59.5"]
 REFUSALS = ("no_overlap", "inconsistent", "ambiguous", "low_confidence")
@@ -21,8 +20,7 @@ REFUSALS = ("no_overlap", "inconsistent", "ambiguous", "low_confidence")
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A DUSt3R checkpoint with weights as training starts from."""
-    assert SMALL["linear"]
-    return str(save_checkpoint(tmp_path_factory.mktemp("dust3r") / "random.pth", untrained_network("linear")))
+    return str(save_random_dust3r(tmp_path_factory.mktemp("dust3r")))
 
 
 @pytest.fixture
