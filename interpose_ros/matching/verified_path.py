@@ -69,13 +69,8 @@ def verify_path(views: Sequence[View], store: MatchStore, config: FramesConfig) 
     Views up to ``config.skip`` steps apart are matched, and further ones where the rotations say that they share much.
     """
     count = len(views)
-    links = []
-    for i in range(count):
-        for j in range(i + 1, min(i + 1 + config.skip, count)):
-            link = Link.between(i, j, store.pair(views[i], views[j]), config.min_link_inliers)
-            if link is not None:
-                links.append(link)
-    if strongest_bridge(count, links) is None:
+    links = _links(views, store, config)
+    if links is None or strongest_bridge(count, links) is None:
         return Refusal(RefusalReason.NO_OVERLAP, f"verified matches do not connect A and B over {count - 2} frames")
     rotations, agreeing = average_rotations(count, links, config.max_link_disagreement)
     bridge = strongest_bridge(count, agreeing)
@@ -95,6 +90,25 @@ def verify_path(views: Sequence[View], store: MatchStore, config: FramesConfig) 
     due = due_pairs(views, rotations, agreeing, store, config)
     evidence["closure"], evidence["closure_pairs"] = due.closure(count), float(len(due.pairs))
     return VerifiedPath(agreeing, bridge, rotations, evidence)
+
+
+def _links(views: Sequence[View], store: MatchStore, config: FramesConfig) -> list[Link] | None:
+    """Links between views up to ``config.skip`` steps apart; None once it is clear that an end has none."""
+    last = len(views) - 1
+    pairs = [(i, j) for i in range(last + 1) for j in range(i + 1, min(i + 1 + config.skip, last + 1))]
+
+    def among(wanted: list[tuple[int, int]]) -> list[Link]:
+        found = (Link.between(i, j, store.pair(views[i], views[j]), config.min_link_inliers) for i, j in wanted)
+        return [link for link in found if link is not None]
+
+    links = among([pair for pair in pairs if pair[0] == 0])
+    if not links:
+        return None
+    links += among([pair for pair in pairs if pair[0] > 0 and pair[1] == last])
+    if not any(link.j == last for link in links):
+        return None
+    links += among([pair for pair in pairs if pair[0] > 0 and pair[1] < last])
+    return sorted(links, key=lambda link: (link.i, link.j))
 
 
 def rotation_overlap(camera_i: Camera, camera_j: Camera, R_j_i: Float[np.ndarray, "3 3"]) -> float:
