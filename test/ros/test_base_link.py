@@ -15,7 +15,7 @@ from interpose_ros.msg import RelativePose
 from interpose_ros.ros.base_link import base_pose_from_message
 
 # A camera half a metre in front of the base and a metre above it, that looks forward.
-FORWARD = Rotation.from_euler("zyx", [-90, 0, -90], degrees=True).as_matrix()
+FORWARD = Rotation.from_euler("ZYX", [-90, 0, -90], degrees=True).as_matrix()
 T_BASE_CAMERA = transform_from_rotation_translation(FORWARD, np.array([0.5, 0.0, 1.0]))
 
 
