@@ -7,17 +7,22 @@ from interpose_ros.ros.settings import Setting, core_settings, node_settings
 
 INTRODUCTION = """# Parameters of the node
 
-Every one is read when the node is configured, and read-only: to change one, start the node with another value, in a
-parameter file (like [config/interpose.yaml](../config/interpose.yaml)) or with `--ros-args -p name:=value`. `ros2 param
-describe` says the same as this page, which `tools/parameter_table.py` writes.
+Those marked *live* may change while the node is active. The others are read when the node is configured, and read-only: to
+change one, start the node with another value, in a parameter file (like [config/interpose.yaml](../config/interpose.yaml)) or
+with `--ros-args -p name:=value`. `ros2 param describe` says the same as this page, which `tools/parameter_table.py` writes.
 """
 
 
 def table(settings: list[Setting]) -> str:
     """Rows of markdown."""
     rows = ["| name | default | allowed | |", "|---|---|---|---|"]
-    rows += [f"| `{s.name}` | {default(s)} | {s.constraint} | {s.description} |" for s in settings]
+    rows += [f"| `{s.name}` | {default(s)} | {s.constraint} | {live(s)}{s.description} |" for s in settings]
     return "\n".join(rows) + "\n"
+
+
+def live(setting: Setting) -> str:
+    """Whether it may change while the node is active."""
+    return "*live.* " if setting.is_live else ""
 
 
 def default(setting: Setting) -> str:

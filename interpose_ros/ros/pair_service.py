@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from interpose_ros.answer import PairAnswer
-from interpose_ros.msg import RelativePose
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.ros.conversions import nanoseconds_from_stamp
-from interpose_ros.ros.relative_pose import inverse_answer, refusal_message
+from interpose_ros.ros.relative_pose import refusal_message
 from interpose_ros.ros.session import Session
 from interpose_ros.srv import GetRelativePose
 from interpose_ros.views import KeyframeId
@@ -30,24 +28,13 @@ def answer_request(session: Session | None, request: GetRelativePose.Request) ->
         if not session.is_held(name):
             text = f"keyframe {name} never arrived: see ~/list_keyframes"
             return _no(a, b, Response.CODE_UNKNOWN_KEYFRAME, RefusalReason.BAD_INPUT, text)
-    message = _message(session, a, b)
+    message = session.answer((a, b))
     if message is not None:
         return Response(code=Response.CODE_OK, result=message)
     if session.is_pending((a, b)) or session.is_pending((b, a)):
         return _no(a, b, Response.CODE_PENDING, RefusalReason.CANCELLED, "not answered yet: ask again")
     text = "this pair was not selected: see the parameters pair_choice, pair_window and pair_list"
     return _no(a, b, Response.CODE_NOT_ESTIMATED, RefusalReason.CANCELLED, text)
-
-
-def _message(session: Session, a: KeyframeId, b: KeyframeId) -> RelativePose | None:
-    answer = session.answer((a, b))
-    if answer is None:
-        answer = session.answer((b, a))
-        if isinstance(answer, PairAnswer):
-            answer = inverse_answer(answer)
-    if isinstance(answer, Refusal):
-        return refusal_message(a, b, answer, session.frame_name(a), session.frame_name(b))
-    return None if answer is None else session.message(answer)
 
 
 def _no(a: KeyframeId, b: KeyframeId, code: int, reason: RefusalReason, text: str) -> GetRelativePose.Response:

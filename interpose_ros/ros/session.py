@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -24,7 +25,7 @@ from interpose_ros.ros.late_policy import victim_from
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.pair_choice import Pair, pair_choice_from
 from interpose_ros.ros.publication import edge_of_answer
-from interpose_ros.ros.relative_pose import message_from_answer, refusal_message
+from interpose_ros.ros.relative_pose import inverse_answer, message_from_answer, refusal_message
 from interpose_ros.ros.tf_tree import Offer, TfEdge, TfTree
 from interpose_ros.views import KeyframeId, View
 
@@ -89,7 +90,8 @@ class Session:
         self._pair_choice = pair_choice_from(config)
         self._tree = TfTree(self.frame_name, output.foreign_parent)
         self._conflicts: dict[str, None] = {}
-        self._answers: dict[Pair, PairAnswer | Refusal] = {}
+        # As messages, both ways round: an answer of the core holds the images of the frames that it rests on.
+        self._answers: dict[Pair, RelativePose] = {}
         self._pending: set[Pair] = set()
         self._generation = 0
         self._counts: Counter[str] = Counter()
@@ -227,10 +229,15 @@ class Session:
         with self._lock:
             return pair in self._pending
 
-    def answer(self, pair: Pair) -> PairAnswer | Refusal | None:
-        """The latest answer for a pair in this order."""
+    def answer(self, pair: Pair) -> RelativePose | None:
+        """The latest answer for a pair, in whichever order it was estimated; None where there is none."""
         with self._lock:
-            return self._answers.get(pair)
+            found = self._answers.get(pair)
+            if found is None:
+                return None
+            message = copy(found)
+            message.published_on_tf = self.is_edge(pair)
+            return message
 
     def frame_name(self, name: KeyframeId) -> str:
         """The keyframe's frame on /tf."""
@@ -346,7 +353,8 @@ class Session:
             self._last_stage_seconds = answer.stage_seconds
             is_new_edge = False
             if all(self._store.get(name) is not None for name in pair):
-                self._answers[pair] = answer
+                self._answers[pair[::-1]] = self.message(inverse_answer(answer))
+                self._answers[pair] = self.message(answer)
                 edge = edge_of_answer(answer, self._config)
                 is_new_edge = edge is not None and self._offer(edge)
         self._publish(self.message(answer))
@@ -384,11 +392,15 @@ class Session:
             if job.generation != self._generation:
                 return
             self._pending.discard(job.pair)
-            self._answers[job.pair] = refusal
+            for pair in (job.pair[::-1], job.pair):
+                self._answers[pair] = self._refusal_message(pair, refusal)
         self._publish_refusal(job.pair, refusal)
 
     def _publish_refusal(self, pair: Pair, refusal: Refusal) -> None:
-        self._publish(refusal_message(*pair, refusal, self.frame_name(pair[0]), self.frame_name(pair[1])))
+        self._publish(self._refusal_message(pair, refusal))
+
+    def _refusal_message(self, pair: Pair, refusal: Refusal) -> RelativePose:
+        return refusal_message(*pair, refusal, self.frame_name(pair[0]), self.frame_name(pair[1]))
 
     def _publish(self, message: RelativePose) -> None:
         status = _STATUS_NAMES[message.status]
