@@ -47,6 +47,7 @@ demo-contact: env    ## people in contact: a handshake and a hug through the nod
 bench: env           ## times of each stage on this machine; more in benchmarks/
 	@python benchmarks/bench_two_view.py $(ARGS)
 	@python benchmarks/bench_dust3r.py $(ARGS)
+	@python benchmarks/bench_contact.py
 
 parity: env          ## the DUSt3R network against the reference implementation, fetched after its licence is shown
 	@PYTHON=python tools/parity.sh
