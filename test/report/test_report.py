@@ -10,7 +10,6 @@ import pytest
 from interpose_ros.cli import main
 from interpose_ros.evaluation.report.content import report_content
 from interpose_ros.evaluation.report.curves import recall_curves, risk_coverage_curves
-from interpose_ros.evaluation.report.published import PUBLISHED
 from interpose_ros.evaluation.report.run_folder import RunFolderError, read_run
 from interpose_ros.evaluation.report.thumbnails import Album
 from interpose_ros.evaluation.report.trajectories import trajectory_figure
@@ -101,16 +100,13 @@ def test_a_run_under_way_says_so(tmp_path):
 
 def test_published_figures_stand_beside_ours(tmp_path):
     folder = write_run(tmp_path / "run", pairs=12, protocol="scannet-50-65")
-    published = report_content(read_run(folder))["published"]
-    assert published["rows"][0] == {
-        "method": "DUSt3R, pair", "source": "InterPose (Cai et al., CVPR 2025)",
-        "mre_deg": 21.31, "mte_deg": 24.72, "auc30": 60.34,
-    }  # fmt: skip
+    ours, *theirs = report_content(read_run(folder))["published"]["rows"]
     summary = json.loads((folder / "summary.json").read_text())
-    assert published["own"]["mre_deg"] == summary["mre_deg"]
-    assert published["own"]["auc30"] == pytest.approx(100 * summary["auc30_min"])
+    assert (ours["mre_deg"], ours["auc30"]) == (summary["mre_deg"], summary["auc30_min"])
+    assert ours["mte_deg"] == summary["mte_deg"]["sign_blind"]
+    # DUSt3R on pairs alone, as InterPose reports it.
+    assert any((row["mre_deg"], row["mte_deg"], row["auc30"]) == (21.31, 24.72, 0.6034) for row in theirs)
     assert report_content(read_run(write_run(tmp_path / "other", pairs=12)))["published"] is None
-    assert len(PUBLISHED) == 6
 
 
 def test_hundreds_of_pairs_keep_the_file_small(tmp_path):

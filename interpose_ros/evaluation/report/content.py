@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from interpose_ros.evaluation.published import published_figures, published_note
 from interpose_ros.evaluation.report.curves import recall_curves, reliability_bins, risk_coverage_curves
 from interpose_ros.evaluation.report.headline import headline
-from interpose_ros.evaluation.report.published import PUBLISHED
 from interpose_ros.evaluation.report.run_folder import RunFolder
 from interpose_ros.evaluation.report.thumbnails import Album
 from interpose_ros.evaluation.report.trajectories import trajectory_figure
@@ -144,30 +144,28 @@ def _notes(run: RunFolder, album: Album) -> list[str]:
 
 
 def _published(run: RunFolder) -> dict[str, Any] | None:
-    figures = PUBLISHED.get(run.protocol)
-    if figures is None:
+    figures = published_figures(run.protocol)
+    if not figures:
         return None
     own = run.summary
-    return {
-        "protocol": run.protocol,
-        "own": {
-            "mre_deg": own.get("mre_deg"),
-            "mte_deg": (own.get("mte_deg") or {}).get("sign_blind"),
-            "auc30": None if own.get("auc30_min") is None else 100.0 * own["auc30_min"],
-            "answered": own.get("answered"),
-            "refused": own.get("refused"),
-        },
-        "rows": [
-            {
-                "method": figure.method,
-                "source": figure.source,
-                "mre_deg": figure.mre_deg,
-                "mte_deg": figure.mte_deg,
-                "auc30": figure.auc30,
-            }
-            for figure in figures
-        ],
+    ours = {
+        "method": f"this run ({own.get('answered')} answered, {own.get('refused')} refused)",
+        "source": "this run",
+        "mre_deg": own.get("mre_deg"),
+        "mte_deg": (own.get("mte_deg") or {}).get("sign_blind"),
+        "auc30": own.get("auc30_min"),
     }
+    theirs = [
+        {
+            "method": figure["method"],
+            "source": figure["source"],
+            "mre_deg": figure.get("mre_deg"),
+            "mte_deg": figure.get("mte_sign_blind_deg"),
+            "auc30": figure.get("auc30_min"),
+        }
+        for figure in figures
+    ]
+    return {"protocol": run.protocol, "note": published_note(), "rows": [ours, *theirs]}
 
 
 def _record(run: RunFolder) -> list[tuple[str, str]]:
