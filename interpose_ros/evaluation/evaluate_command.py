@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from interpose_ros.evaluation.engines import engine_from_name, engine_name
+from interpose_ros.evaluation.run_config import run_config
 from interpose_ros.exit_status import EXIT_OK
 
 ESTIMATORS = ("features", "dust3r")
@@ -18,7 +19,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     evaluate = commands.add_parser(
         "evaluate",
         help="answer every pair of a pair file and compare with its truth",
-        description="Answer every pair of a pair file and compare with its truth. A run that was interrupted goes on where "
+        description="Answer every pair of a pair file and compare with its truth. A run that was interrupted "
+        "goes on where "
         "it was when the command is given again.",
     )
     evaluate.add_argument("pairs", type=Path, metavar="PAIRS.json")
@@ -34,7 +36,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=ESTIMATORS,
         default=["features"],
-        help="what finds poses over frames in between; the first answers, further ones are compared (default: features)",
+        help="what finds poses over frames in between; the first answers, further ones are compared (default: "
+        "features)",
     )
     parser.add_argument(
         "--weights", metavar="NAME_OR_PATH", help="of dust3r: a name that `interpose models` lists, or a checkpoint"
@@ -44,13 +47,23 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=["recorded"],
         metavar="NAME",
-        help="where frames in between come from, in the order in which they are tried (default: recorded, the pair file's)",
+        help="where frames in between come from, in the order in which they are tried: recorded (the pair "
+        "file's), and at most "
+        "one preset that `interpose models` lists, or a YAML file, to imagine them (default: recorded)",
     )
     parser.add_argument("--without-frames", action="store_true", help="withhold all frames in between")
     parser.add_argument(
         "--answers-only",
         action="store_true",
         help="do not measure hypotheses that the pipeline did not need to look at; quicker, but leaves the oracle less",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="NAME=VALUE",
+        help="any setting of docs/parameters.md, such as frames.max_frames=12 or video.clips=2",
     )
     parser.add_argument("--device", default="cpu", help="torch device of all networks (default: cpu)")
     parser.add_argument(
@@ -69,16 +82,11 @@ def run_pair_file(pairs: Path, options: argparse.Namespace) -> int:
     """Make or continue a run of a pair file with the options of ``add_run_options``; prints the headline figures."""
     from tqdm import tqdm
 
-    from interpose_ros.config import Dust3rConfig, FeatureConfig, InterposeConfig
     from interpose_ros.evaluation.measured_pair import ToolsFactory
     from interpose_ros.evaluation.run import RunSettings, evaluate
     from interpose_ros.evaluation.summary_text import summary_text
 
-    config = InterposeConfig(
-        estimator=options.estimator[0],
-        features=FeatureConfig(device=options.device),
-        dust3r=Dust3rConfig(weights=options.weights, device=options.device),
-    )
+    config = run_config(options)
     interpolators = () if options.without_frames else tuple(options.interpolator)
     tools = ToolsFactory(tuple(options.estimator), interpolators, not options.answers_only)
     engine = engine_from_name(options.engine, options.workers)

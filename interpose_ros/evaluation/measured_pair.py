@@ -19,10 +19,14 @@ from interpose_ros.evaluation.pair_files import LabelledPair
 from interpose_ros.evaluation.row import candidate_row, pair_row, refused_row
 from interpose_ros.interpolation.bridging import choose_bridging_frames
 from interpose_ros.interpolation.clip import Clip, Interpolator, LazyView
+from interpose_ros.interpolation.from_config import interpolators_from_config
 from interpose_ros.interpolation.recorded import ListedFramesInterpolator
 from interpose_ros.pipeline import InterposePipeline
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.views import KeyframeId, View
+
+RECORDED = ListedFramesInterpolator.name
+"""The interpolator that offers the real frames of the pair file."""
 
 SPREAD_FRAMES = 3
 """Frames beside the two keyframes with which InterPose (CVPR 2025) found its lowest error."""
@@ -43,13 +47,22 @@ class MeasurementTools:
 
     Attributes:
         pipeline: gives the answer, with the first estimator.
-        further: estimators whose hypotheses are measured beside the answer; by default none.
+        further: estimators whose hypotheses are measured beside the answer, also where the pipeline needed none.
         interpolators: names, in the order in which they are tried; none withholds all frames in between.
+        generated: the one of these that imagines frames; None where there is none.
     """
 
     pipeline: InterposePipeline
     further: Sequence[PoseEstimator]
     interpolators: Sequence[str]
+    generated: Interpolator | None
+
+    def for_pair(self, pair: LabelledPair) -> list[RememberingInterpolator]:
+        """The interpolators of one pair."""
+        return [
+            RememberingInterpolator(_recorded(pair) if name == RECORDED or self.generated is None else self.generated)
+            for name in self.interpolators
+        ]
 
 
 @dataclass(frozen=True)
@@ -74,7 +87,8 @@ class ToolsFactory:
         """
         pipeline = InterposePipeline.from_config(config)
         further = [_estimator(name, pipeline) for name in self.estimators] if self.every_hypothesis else []
-        return MeasurementTools(pipeline, further, self.interpolators)
+        generated = next(iter(interpolators_from_config(config, pipeline.store)), None)
+        return MeasurementTools(pipeline, further, self.interpolators, generated)
 
 
 def measure_pair(tools: MeasurementTools, job: MeasuredPair) -> dict[str, Any]:
@@ -91,7 +105,7 @@ def measure_pair(tools: MeasurementTools, job: MeasuredPair) -> dict[str, Any]:
         stamps = range(len(pair.frames) + 2)
         view_a = load_view(pair.image_a, pair.intrinsics_a, pair.distortion_a, stamps[0])
         view_b = load_view(pair.image_b, pair.intrinsics_b, pair.distortion_b, stamps[-1])
-        interpolators = [interpolator(name, pair) for name in tools.interpolators]
+        interpolators = tools.for_pair(pair)
         start = time.perf_counter()
         answer = tools.pipeline.estimate(view_a, view_b, interpolators)
         seconds = time.perf_counter() - start
@@ -104,21 +118,31 @@ def measure_pair(tools: MeasurementTools, job: MeasuredPair) -> dict[str, Any]:
     return pair_row(job.number, pair, answer, candidates, frames, seconds, job.min_baseline)
 
 
-def interpolator(name: str, pair: LabelledPair) -> Interpolator:
-    """What offers the frames in between of a pair.
+class RememberingInterpolator:
+    """Another interpolator, which keeps the clips that were asked for: to make imagined ones again would take minutes."""
 
-    Raises:
-        ValueError: there is none of that name.
-    """
-    if name == ListedFramesInterpolator.name:
-        return ListedFramesInterpolator([_lazy(path, pair, number) for number, path in enumerate(pair.frames, 1)])
-    raise ValueError(f"there is no interpolator {name}; there is {ListedFramesInterpolator.name}")
+    def __init__(self, interpolator: Interpolator) -> None:
+        self.name, self._interpolator = interpolator.name, interpolator
+        self.clips_made: list[Clip] = []
+
+    def clips(self, view_a: View, view_b: View) -> Iterator[Clip]:
+        """The other one's clips."""
+        for clip in self._interpolator.clips(view_a, view_b):
+            self.clips_made.append(clip)
+            yield clip
 
 
 def _unweighed(
-    tools: MeasurementTools, answer: PairAnswer, view_a: View, view_b: View, interpolators: Sequence[Interpolator]
+    tools: MeasurementTools,
+    answer: PairAnswer,
+    view_a: View,
+    view_b: View,
+    interpolators: Sequence[RememberingInterpolator],
 ) -> Iterator[Candidate]:
-    """Hypotheses that the pipeline did not look at, since it had enough: they show what more work would have given."""
+    """Hypotheses that the pipeline did not look at, since it had enough: they show what more work would have given.
+
+    Real frames are looked at in any case. Imagined ones are only where the pipeline asked for them.
+    """
     if not tools.further:
         return
     seen = {_name(candidate) for candidate in answer.candidates}
@@ -128,11 +152,11 @@ def _unweighed(
     for estimator in tools.further:
         if estimator.name != FeaturesEstimator.name:  # of two views its matches have said everything
             yield Candidate(estimator.name, None, estimator.estimate([view_a, view_b]), None)
-    pipeline = tools.pipeline
     for source in interpolators:
-        for clip in source.clips(view_a, view_b):
+        clips = source.clips_made or (list(source.clips(view_a, view_b)) if source.name == RECORDED else [])
+        for clip in clips:
             missing = [e for e in tools.further if (e.name, clip.origin) not in seen]
-            frames = _bridge(pipeline, view_a, view_b, clip) if missing else []
+            frames = _bridge(tools.pipeline, view_a, view_b, clip) if missing else []
             for estimator in missing:
                 yield Candidate(estimator.name, clip.origin, estimator.estimate([view_a, *frames, view_b]), None)
 
@@ -160,6 +184,10 @@ def _estimator(name: str, pipeline: InterposePipeline) -> PoseEstimator:
 
         return Dust3rEstimator.from_config(pipeline.config.dust3r)
     raise ValueError(f"there is no estimator {name}; there are features and dust3r")
+
+
+def _recorded(pair: LabelledPair) -> Interpolator:
+    return ListedFramesInterpolator([_lazy(path, pair, number) for number, path in enumerate(pair.frames, 1)])
 
 
 def _lazy(path: Path, pair: LabelledPair, stamp_ns: int) -> LazyView:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def pair_row(
         "matches": _matches(answer),
         "candidates": list(candidates),
         "stage_seconds": dict(answer.stage_seconds),
+        "work": None if answer.work is None else asdict(answer.work),
         "seconds": seconds,
     }
 
@@ -102,6 +104,7 @@ def refused_row(number: int, pair: LabelledPair, refusal: Refusal, min_baseline:
         "matches": None,
         "candidates": [],
         "stage_seconds": {},
+        "work": None,
         "seconds": None,
     }
 
@@ -139,7 +142,7 @@ def candidate_row(
         "weighed": weighed,
         "selected": candidate.selected,
         "status": result.reason.value if isinstance(result, Refusal) else "ok",
-        "reason": result.text if isinstance(result, Refusal) else "",
+        "reason": result.text if isinstance(result, Refusal) else candidate.against,
         **error_fields(errors),
         "confidence": confidence_fields(candidate.confidence),
         "evidence": {} if refused else {name: _finite(value) for name, value in result.evidence.items()},  # type: ignore[union-attr]

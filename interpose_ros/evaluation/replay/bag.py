@@ -117,7 +117,8 @@ def open_bag(path: Path) -> Iterator[Bag]:
         reader.open()
     except Exception as error:  # rosbags raises what its parsers do
         raise ReplayError(
-            f"{path} is not a bag that can be read ({error}); a bag is a rosbag2 folder with metadata.yaml, an .mcap or "
+            f"{path} is not a bag that can be read ({error}); a bag is a rosbag2 folder with metadata.yaml, an "
+            f".mcap or "
             ".db3 file, or a .bag file"
         ) from error
     try:

@@ -10,9 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from interpose_ros.evaluation.evaluate_command import add_run_options, run_pair_file
-from interpose_ros.evaluation.journal import read_rows, write_atomically
+from interpose_ros.evaluation.journal import write_atomically
 from interpose_ros.evaluation.replay.bag import ReplayError, open_bag
+from interpose_ros.evaluation.replay.truth import TruthSettings, extrinsic
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,28 +33,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     replay.add_argument(
         "--camera-info", metavar="TOPIC_OR_FILE", help="calibration (default: camera_info beside the images)"
     )
-    truth = replay.add_argument_group("truth")
-    truth.add_argument(
-        "--truth",
-        metavar="TOPIC_OR_FILE",
-        help="PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped, /tf, or a file in TUM format "
-        "(default: the topic whose name says ground truth, vicon, mocap ...)",
-    )
-    truth.add_argument("--world-frame", metavar="FRAME", help="of /tf (default: the root of the camera's tree)")
-    truth.add_argument(
-        "--truth-frame", metavar="FRAME", help="body that the poses are of (default: as their messages say)"
-    )
-    truth.add_argument(
-        "--extrinsic",
-        type=float,
-        nargs=7,
-        metavar=("X", "Y", "Z", "QX", "QY", "QZ", "QW"),
-        help="of the camera's optical frame on that body (default: from /tf_static)",
-    )
-    truth.add_argument(
-        "--max-gap", type=float, default=0.2, metavar="S", help="truth further apart than this is a gap (default: 0.2)"
-    )
-    truth.add_argument("--truth-offset", type=float, default=0.0, metavar="S", help="added to the stamps of the truth")
+    add_truth_options(replay)
     choice = replay.add_argument_group("keyframes and pairs")
     choice.add_argument("--keyframes", choices=("time", "motion", "list"), default="time", help="(default: time)")
     choice.add_argument("--period", type=float, default=1.0, metavar="S", help="of keyframes by time (default: 1)")
@@ -80,12 +62,57 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     replay.set_defaults(run=_replay)
 
 
+def add_truth_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say where the truth of a bag is."""
+    truth = parser.add_argument_group("truth")
+    truth.add_argument(
+        "--truth",
+        metavar="TOPIC_OR_FILE",
+        help="PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped, /tf, or a file in TUM format "
+        "(default: the topic whose name says ground truth, vicon, mocap ...)",
+    )
+    truth.add_argument("--world-frame", metavar="FRAME", help="of /tf (default: the root of the camera's tree)")
+    truth.add_argument(
+        "--truth-frame", metavar="FRAME", help="body that the poses are of (default: as their messages say)"
+    )
+    truth.add_argument(
+        "--extrinsic",
+        type=float,
+        nargs=7,
+        metavar=("X", "Y", "Z", "QX", "QY", "QZ", "QW"),
+        help="of the camera's optical frame on that body (default: from /tf_static)",
+    )
+    truth.add_argument(
+        "--max-gap", type=float, default=0.2, metavar="S", help="truth further apart than this is a gap (default: 0.2)"
+    )
+    truth.add_argument("--truth-offset", type=float, default=0.0, metavar="S", help="added to the stamps of the truth")
+
+
+def truth_settings(options: argparse.Namespace) -> TruthSettings:
+    """What the options of ``add_truth_options`` say.
+
+    Raises:
+        ValueError: the extrinsic is none, or the longest gap is not above 0.
+    """
+    if options.max_gap <= 0:
+        raise ReplayError("--max-gap must be above 0")
+    return TruthSettings(
+        source=options.truth,
+        world_frame=options.world_frame,
+        body_frame=options.truth_frame,
+        T_body_camera=None if options.extrinsic is None else extrinsic(np.array(options.extrinsic)),
+        max_gap_ns=round(options.max_gap * 1e9),
+        offset_ns=round(options.truth_offset * 1e9),
+    )
+
+
 def _replay(options: argparse.Namespace) -> int:
     if options.list:
         with open_bag(options.bag) as bag:
             print(bag.listing())
         return 0
     from interpose_ros.evaluation.replay.drive import read_drive
+    from interpose_ros.evaluation.replay.trajectory_file import write_trajectories
 
     settings = _settings(options)
     _keep_drive(options)
@@ -100,29 +127,19 @@ def _replay(options: argparse.Namespace) -> int:
         raise ReplayError(f"{options.out} holds the replay of another bag, or with other settings: choose another DIR")
     print("\n".join(content["notes"]))
     status = run_pair_file(options.out / "pairs.json", options)
-    _write_trajectories(options.out)
+    print(write_trajectories(options.out))
     return status
 
 
 def _settings(options: argparse.Namespace) -> Any:
-    import numpy as np
-
     from interpose_ros.evaluation.replay.drive import DriveSettings
-    from interpose_ros.evaluation.replay.truth import TruthSettings, extrinsic
 
-    if options.period <= 0 or options.max_gap <= 0 or options.frames_rate < 0 or min(options.gap) < 1:
-        raise ReplayError("--period, --max-gap and --gap must be above 0, and --frames-rate not below")
+    if options.period <= 0 or options.frames_rate < 0 or min(options.gap) < 1:
+        raise ReplayError("--period and --gap must be above 0, and --frames-rate not below")
     return DriveSettings(
         image_topic=options.image_topic,
         camera_info=options.camera_info,
-        truth=TruthSettings(
-            source=options.truth,
-            world_frame=options.world_frame,
-            body_frame=options.truth_frame,
-            T_body_camera=None if options.extrinsic is None else extrinsic(np.array(options.extrinsic)),
-            max_gap_ns=round(options.max_gap * 1e9),
-            offset_ns=round(options.truth_offset * 1e9),
-        ),
+        truth=truth_settings(options),
         keyframes=options.keyframes,
         period=options.period,
         distance=options.distance,
@@ -141,24 +158,6 @@ def _keep_drive(options: argparse.Namespace) -> None:
     """A run in the folder that is no replay is not written over."""
     if (options.out / "run.json").exists() and not (options.out / "replay.json").exists():
         raise ReplayError(f"{options.out} holds a run that is no replay: choose another DIR")
-
-
-def _write_trajectories(folder: Path) -> None:
-    from interpose_ros.evaluation.replay.trajectory_file import chained_poses, true_poses, write_trajectory
-
-    content = json.loads((folder / "pairs.json").read_text(encoding="utf-8"))
-    poses = chained_poses(content, read_rows(folder / "rows.jsonl"))
-    write_trajectory(folder / "truth.tum", true_poses(content), "T_world_camera, ground truth at the keyframes")
-    write_trajectory(
-        folder / "trajectory.tum",
-        poses,
-        "T_world_camera, rotations and directions estimated, lengths of steps from the truth",
-    )
-    keyframes = len(content["keyframes"])
-    print(
-        f"{folder / 'trajectory.tum'} has the {len(poses)} of {keyframes} keyframes that answers connect (lengths of "
-        f"steps from the truth): evo_ape tum {folder / 'truth.tum'} {folder / 'trajectory.tum'}"
-    )
 
 
 @contextmanager

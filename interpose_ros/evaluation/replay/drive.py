@@ -97,7 +97,7 @@ def read_drive(path: Path, folder: Path, settings: DriveSettings, progress: Prog
     with open_bag(path) as bag:
         images = image_topic(bag, settings.image_topic)
         stamps, camera_frame = image_stamps(bag, images, progress(f"stamps of {images.name}"))
-        camera = _camera(bag, images, settings)
+        camera = camera_of_bag(bag, images, settings.camera_info)
         truth = read_truth(bag, settings.truth, camera_frame, progress("truth"))
         known = [stamp for stamp in stamps if truth.pose_at(stamp) is not None]
         if not known:
@@ -122,10 +122,20 @@ def read_drive(path: Path, folder: Path, settings: DriveSettings, progress: Prog
     return Drive(folder / "pairs.json", notes)
 
 
-def _camera(bag: Bag, images: BagTopic, settings: DriveSettings) -> Camera:
-    if settings.camera_info is not None and Path(settings.camera_info).is_file():
-        return camera_from_file(Path(settings.camera_info))
-    topic = camera_info_topic(bag, settings.camera_info, images)
+def camera_of_bag(bag: Bag, images: BagTopic, asked: str | None) -> Camera:
+    """The camera of a bag's images.
+
+    Args:
+        bag: open.
+        images: topic of the images.
+        asked: topic or YAML file of the calibration; None to find the topic beside the images.
+
+    Raises:
+        ReplayError: there is no calibration, or it cannot be used.
+    """
+    if asked is not None and Path(asked).is_file():
+        return camera_from_file(Path(asked))
+    topic = camera_info_topic(bag, asked, images)
     if topic is None:
         raise ReplayError(
             f"{bag.path} has no camera info beside {images.name}: name one with --camera-info TOPIC, or give a "
@@ -207,7 +217,11 @@ def _listed(truth: Truth, stamp: int) -> list[list[float]]:
 def _no_overlap(stamps: Sequence[int], truth: Truth, max_gap_ns: int) -> str:
     images = f"the images are from {stamps[0] * 1e-9:.3f} to {stamps[-1] * 1e-9:.3f} s"
     if truth.span_ns is None:
-        return f"no image has a true pose ({truth.description}); {images}. Do the clocks differ? --truth-offset shifts the truth"
+        return (
+            f"no image has a true pose ({truth.description}); {images}. Do the clocks differ? --truth-offset "
+            f"shifts the "
+            "truth"
+        )
     first, last = truth.span_ns
     if last < stamps[0] or first > stamps[-1]:
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 from rosbags.image import ImageError, image_to_cvimage
+from rosbags.image.image import to_cvtype
 
 from interpose_ros.evaluation.replay.bag import Bag, BagTopic, ReplayError, is_of
 from interpose_ros.geometry.camera import Camera, DistortionModel
@@ -88,6 +90,20 @@ def write_images(
     return files
 
 
+def file_suffix(bag: Bag, topic: BagTopic, camera: Camera) -> str:
+    """Suffix of the files that ``write_images`` writes, from the first image.
+
+    Raises:
+        ReplayError: there is no image, or it is neither JPEG nor PNG.
+    """
+    if not is_of(topic, "sensor_msgs/CompressedImage") or camera.distortion_model is DistortionModel.EQUIDISTANT:
+        return ".png"
+    first = next(iter(bag.messages([topic.name])), None)
+    if first is None:
+        raise ReplayError(f"{bag.path} has no image on {topic.name}")
+    return _suffix(bag, topic, bytes(bag.content(first).data))
+
+
 def camera_of_files(camera: Camera) -> Camera:
     """The camera of the files that ``write_images`` writes."""
     return camera.without_distortion() if camera.distortion_model is DistortionModel.EQUIDISTANT else camera
@@ -110,12 +126,28 @@ def _decoded(bag: Bag, topic: BagTopic, data: bytes) -> UInt8[np.ndarray, "h w 3
 
 def _from_raw(bag: Bag, topic: BagTopic, content: Any) -> UInt8[np.ndarray, "h w 3"]:
     try:
-        return np.ascontiguousarray(image_to_cvimage(content, "bgr8"))
+        return np.ascontiguousarray(image_to_cvimage(_without_padding(content), "bgr8"))
     except (ImageError, cv2.error, TypeError, ValueError, KeyError) as error:
         raise ReplayError(
-            f"{topic.name} of {bag.path} has an image of encoding '{content.encoding}' that cannot be read as colour: "
-            f"{error}"
+            f"{topic.name} of {bag.path} has an image of encoding '{content.encoding}' that cannot be read as "
+            f"colour: {error}"
         ) from error
+
+
+def _without_padding(content: Any) -> Any:
+    """The image with rows that follow each other directly, which the conversion takes for granted.
+
+    Raises:
+        ValueError: there are fewer bytes than the size and ``step`` say.
+    """
+    _, _, kind, channels = to_cvtype(content.encoding)
+    row = int(content.width) * channels * np.dtype(kind).itemsize
+    if content.step < row or len(content.data) < content.step * content.height:
+        raise ValueError(
+            f"{len(content.data)} bytes are too few for {content.height} rows with a step of {content.step}"
+        )
+    rows = np.asarray(content.data)[: content.step * content.height].reshape(content.height, content.step)
+    return replace(content, step=row, data=np.ascontiguousarray(rows[:, :row]).ravel())
 
 
 def _as_png(pixels: UInt8[np.ndarray, "h w 3"]) -> bytes:

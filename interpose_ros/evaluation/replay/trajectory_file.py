@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from jaxtyping import Float
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
-from interpose_ros.evaluation.journal import write_atomically
+from interpose_ros.evaluation.journal import read_rows, write_atomically
 from interpose_ros.evaluation.replay.poses import seconds
 from interpose_ros.geometry.se3 import inverse, quaternion_xyzw_from_rotation, transform_from_rotation_translation
 
@@ -27,6 +28,26 @@ def write_trajectory(path: Path, poses: Mapping[int, Float[np.ndarray, "4 4"]], 
         numbers = [*T[:3, 3], *quaternion_xyzw_from_rotation(T[:3, :3])]
         lines.append(f"{seconds(stamp)} " + " ".join(f"{value:.9f}" for value in numbers))
     write_atomically(path, "\n".join(lines) + "\n")
+
+
+def write_trajectories(folder: Path) -> str:
+    """Write truth.tum and trajectory.tum of a run of a drive; returns a sentence about them.
+
+    Args:
+        folder: of the run, with pairs.json and rows.jsonl.
+    """
+    content = json.loads((folder / "pairs.json").read_text(encoding="utf-8"))
+    poses = chained_poses(content, read_rows(folder / "rows.jsonl"))
+    truth, estimate = folder / "truth.tum", folder / "trajectory.tum"
+    write_trajectory(truth, true_poses(content), "T_world_camera, ground truth at the keyframes")
+    write_trajectory(
+        estimate, poses, "T_world_camera, rotations and directions estimated, lengths of steps from the truth"
+    )
+    return (
+        f"{estimate} has the {len(poses)} of {len(content['keyframes'])} keyframes that answers connect "
+        f"(lengths of steps from "
+        f"the truth): evo_ape tum {truth} {estimate}"
+    )
 
 
 def chained_poses(

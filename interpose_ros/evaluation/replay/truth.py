@@ -162,7 +162,8 @@ def _extrinsic_of(
     T_body_camera = _tree(bag, settings.max_gap_ns, static, progress).fixed(body, camera_frame)
     if T_body_camera is None:
         raise ReplayError(
-            f"the truth is of {body} and the images of {camera_frame}, and no static transforms connect them: say where "
+            f"the truth is of {body} and the images of {camera_frame}, and no static transforms connect them: "
+            f"say where "
             "the camera is with --extrinsic X Y Z QX QY QZ QW (in metres, of the body), or name the right body with "
             "--truth-frame"
         )
