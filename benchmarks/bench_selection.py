@@ -122,6 +122,7 @@ def _row(number: int) -> dict[str, Any]:
     case, start = _worker.cases[number], time.process_time()
     bench, before = _worker.benches[case.part], _worker.benches[case.part].matched
     clips = [c for c in clips_of(case, _worker.places, number) if not (_worker.development and c.kind in HELD_OUT)]
+    bench.begin_pair()
     lists = {"with_true": clips, "without_true": [clip for clip in clips if not clip.is_true]}
     outcomes: dict[str, dict[str, Any]] = {}
     published = bench.published(case, lists)

@@ -24,7 +24,7 @@ DEVELOPMENT = ("adams_place_bridge", "lebombo")
 
 YAW_GAPS_DEG = (55, 60, 65, 70, 75, 80, 85, 90)
 PANORAMA_FIELD_OF_VIEW_DEG = 65.0
-DESK_PAIRS = ((1, 9), (1, 10), (2, 11), (3, 11), (3, 12), (4, 12), (5, 13), (6, 14), (7, 15), (8, 16))
+DESK_PAIRS = ((1, 10), (2, 11), (3, 12), (4, 12), (5, 13), (6, 14), (7, 15), (8, 16))
 
 Image = np.ndarray
 Seen = Callable[[np.ndarray], Image]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from interpose_ros.answer import PairAnswer
-from interpose_ros.config import FeatureConfig, InterposeConfig, SelectionConfig
+from interpose_ros.config import FeatureConfig, FramesConfig, InterposeConfig, SelectionConfig
 from interpose_ros.estimators.features import FeaturesEstimator
 from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.geometry.distances import direction_distance, rotation_distance
@@ -46,29 +46,39 @@ class CountingStore(MatchStore):
 
     def begin(self) -> None:
         """Count anew."""
-        self._asked: set[tuple[str, str]] = set()
-
-    @property
-    def asked(self) -> int:
-        """Different pairs, either way round."""
-        return len(self._asked)
+        self.asked: set[tuple[str, str]] = set()
 
     def pair(self, view_a: View, view_b: View) -> VerifiedPair:
         """As the store does."""
         first, second = sorted((view_a.content_id, view_b.content_id))
-        self._asked.add((first, second))
+        self.asked.add((first, second))
         return super().pair(view_a, view_b)
 
 
 class CountingEstimator(FeaturesEstimator):
-    """Counts poses."""
+    """Counts poses, and remembers them: the runs of one pair ask for the same ones again."""
 
-    poses = 0
+    def __init__(self, store: CountingStore, config: FramesConfig) -> None:
+        super().__init__(store, config)
+        self._counting = store
+        self.poses = 0
+
+    def forget(self) -> None:
+        """Another pair follows."""
+        self._known: dict[tuple[str, ...], tuple[PoseEstimate | Refusal, set[tuple[str, str]]]] = {}
 
     def estimate(self, views: Sequence[View]) -> PoseEstimate | Refusal:
         """As the estimator does."""
         self.poses += 1
-        return super().estimate(views)
+        key = tuple(view.content_id for view in views)
+        asked_before = self._counting.asked
+        if key not in self._known:
+            self._counting.begin()
+            result = super().estimate(views)
+            self._known[key] = (result, self._counting.asked)
+        result, asked = self._known[key]
+        self._counting.asked = asked_before | asked
+        return result
 
 
 @dataclass(frozen=True)
@@ -103,8 +113,13 @@ class Bench:
             LightGlueMatcher.for_xfeat(features.min_match_score, features.device),
             self._config,
         )
-        self._store.begin()
         self._estimator = CountingEstimator(self._store, self._config.frames)
+        self.begin_pair()
+
+    def begin_pair(self) -> None:
+        """Forget the poses of the last pair; its features and matches stay."""
+        self._store.begin()
+        self._estimator.forget()
 
     @property
     def matched(self) -> int:
@@ -124,7 +139,7 @@ class Bench:
         if answer.selected is not None and answer.selected.clip is not None:
             kind = next(c.kind for c in clips if c.clip.origin == answer.selected.clip)
         reason = "" if answer.refusal is None else f"{answer.refusal.reason.value}: {answer.refusal.text}"
-        outcome = _outcome(case, answer.estimate, kind, reason, self._store.asked, self._estimator.poses)
+        outcome = _outcome(case, answer.estimate, kind, reason, len(self._store.asked), self._estimator.poses)
         return outcome, answer
 
     def published(self, case: Case, lists: dict[str, Sequence[MadeClip]]) -> dict[str, dict[str, Outcome]]:
@@ -137,7 +152,7 @@ class Bench:
             g = pair.geometry
             pair_only = PoseEstimate(g.R_b_a, g.direction_b_a, g.model, g.rotation_covariance, g.direction_stddev)
         made = {clip.kind: self._subset_results(case, clip) for clips in lists.values() for clip in clips}
-        work = (self._store.asked, self._estimator.poses)
+        work = (len(self._store.asked), self._estimator.poses)
         outcomes: dict[str, dict[str, Outcome]] = {}
         for name, clips in lists.items():
             material = self._material(case, clips, [made[clip.kind] for clip in clips], pair_only)

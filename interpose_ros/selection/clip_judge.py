@@ -20,7 +20,7 @@ from interpose_ros.matching.verified_path import verify_path
 from interpose_ros.matching.view_graph import Link
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.selection.confidence import Calibration
-from interpose_ros.selection.decision import confidence_of
+from interpose_ros.selection.decision import confidence_of, reason_against_bridge
 from interpose_ros.selection.subset_poses import SubsetPoses, score_clips
 from interpose_ros.selection.subsets import draw_subsets
 from interpose_ros.selection.trust import bridge_trust
@@ -116,8 +116,12 @@ class ClipJudge:
         if isinstance(path, Refusal):
             return path
         results: Sequence[PoseEstimate | Refusal] = ()
-        if bridge_trust(path.evidence) > 0.0:  # else its vote would not count
+        if bridge_trust({**clip.findings, **path.evidence}) > 0.0:
             results = self._subset_results(views)
+        elif not self._joins_all:
+            # Its vote would not count, and a network's forward passes are what costs most.
+            reason = reason_against_bridge(path.evidence, self._config.decision) or "there is no trust in the bridge"
+            return Refusal(RefusalReason.LOW_CONFIDENCE, f"{reason}; {self._estimator.name} was not asked")
         medoid, scores = _scores(results, pair_only)
         result = self._pose_over(views) if medoid is None or self._joins_all else medoid
         if isinstance(result, Refusal):

@@ -39,9 +39,24 @@ class Confidence:
 UNCALIBRATED_CONFIDENCE = Confidence(math.nan, math.nan, math.nan, UNCALIBRATED)
 
 
+LOGARITHM = "log:"
+"""Before the name of evidence: its natural logarithm is meant."""
+
+LEAST_LOGARITHM_OF = 1e-3
+"""Evidence below counts as this: a share of nothing would be infinitely bad."""
+
+
+def evidence_value(evidence: Mapping[str, float], name: str) -> float:
+    """Named evidence, or the logarithm of it where the name begins with ``log:``; NaN where it was not measured."""
+    value = evidence.get(name.removeprefix(LOGARITHM), math.nan)
+    if not name.startswith(LOGARITHM) or math.isnan(value):
+        return value
+    return math.log(max(value, LEAST_LOGARITHM_OF))
+
+
 @dataclass(frozen=True)
 class LogisticModel:
-    """Probability from evidence: ``1 / (1 + exp(-(intercept + sum weights[name] * evidence[name])))``."""
+    """Probability from evidence: ``1 / (1 + exp(-(intercept + sum weights[name] * evidence_value(evidence, name))))``."""
 
     intercept: float
     weights: Mapping[str, float]
@@ -50,7 +65,7 @@ class LogisticModel:
         """Probability for the given evidence; NaN where a number that the model needs was not measured."""
         logit = self.intercept
         for name, weight in self.weights.items():
-            logit += weight * evidence.get(name, math.nan)
+            logit += weight * evidence_value(evidence, name)
         if math.isnan(logit):
             return math.nan
         return 1.0 / (1.0 + math.exp(-min(max(logit, -60.0), 60.0)))

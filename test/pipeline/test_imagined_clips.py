@@ -151,4 +151,5 @@ def test_a_network_is_shown_all_subsets_at_once_and_its_medoid_counts(pipeline, 
     assert answer.work.poses == 3
 
     refused = batched.estimate(a, b, [Offered(melted(a.image, b.image, 5))])
-    assert refused.estimate is None
+    assert "dust3r was not asked" in refused.refusal.text
+    assert len(network.calls) == 1
