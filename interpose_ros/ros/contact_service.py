@@ -43,7 +43,7 @@ class ContactService:
             start_parameter_services=False,
             enable_rosout=False,
         )
-        self._tf = self._node.create_publisher(TFMessage, "/tf", QoSProfile(depth=10))
+        self._tf = self._node.create_publisher(TFMessage, beside.resolve_topic_name("/tf"), QoSProfile(depth=10))
         self._markers = self._node.create_publisher(MarkerArray, f"{name}/contact_markers", QoSProfile(depth=1))
         self._node.create_service(RefineContactPose, f"{name}/refine_contact_pose", self._on_request)
         self._executor = SingleThreadedExecutor(context=beside.context)
