@@ -1,0 +1,380 @@
+"""What months do to the node, in hours: a 30 Hz stream of 1080p with keyframes, malformed messages, killed workers, bag
+loops, many planners at once, a full disk.
+
+    make env
+    tools/ros-env python benchmarks/soak.py                  # an hour's worth of frames, as fast as the machine takes them
+    tools/ros-env python benchmarks/soak.py --minutes 2 --malformed 500 --kills 5
+
+Writes out/bench/soak.json with the figures, and soak_details.json with what they rest on, the real rate among it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import rclpy
+from hypothesis import HealthCheck, Phase, given, settings
+from rclpy.duration import Duration
+from rclpy.qos import QoSProfile
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from interpose_ros.msg import KeyframeId, RelativePose
+from interpose_ros.srv import GetRelativePose, ListKeyframes
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "test" / "ros"), str(ROOT / "benchmarks")]
+import room  # noqa: E402  (lies beside the tests)
+from soak_malformed import FILES, KINDS  # noqa: E402
+from soak_node import NodeProcess, Tester, image_message  # noqa: E402
+
+WIDTH, HEIGHT = 1920, 1080
+STREAM_HZ = 30.0
+FRAME = "soak"
+START_NS = 10**12
+ANSWER_SECONDS = 120.0
+PICTURES = 12
+WARM_UP_SHARE = 0.25
+
+
+class Soak:
+    """The node, the tester, and what has been counted so far."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        is_compressed = arguments.transport == "compressed"
+        self.node = NodeProcess(
+            autostart=True,
+            use_sim_time=True,
+            image_transport=arguments.transport,
+            max_keyframes=20,
+            max_pending_pairs=20,
+        )
+        self.tester = Tester(CompressedImage if is_compressed else Image, "/compressed" if is_compressed else "")
+        self.now_ns = START_NS
+        self.details: dict[str, Any] = {"transport": arguments.transport}
+        self.keyframes_sent = 0
+        self.pictures = [_picture(k) for k in range(PICTURES)]
+        self.files = [_jpeg(p) for p in self.pictures] if is_compressed else [None] * PICTURES
+        if not self.tester.wait_until_heard(180.0):
+            raise RuntimeError("the node does not listen: see its log (SOAK_LOG)")
+        self.tester.send_time(self.now_ns)
+
+    # --- parts of the load
+
+    def stream(self, seconds: float) -> None:
+        """So many seconds' worth of frames; a keyframe whenever the last pair has been answered."""
+        frames = round(seconds * STREAM_HZ)
+        memory: list[tuple[float, float]] = []
+        overheads: list[float] = []
+        sent_at, waiting = 0.0, False
+        begin = last_look = time.monotonic()
+        for k in range(frames):
+            self.now_ns += round(1e9 / STREAM_HZ)
+            picture = k // 10 % PICTURES
+            self.tester.send_time(self.now_ns)
+            if k % 30 == 0:
+                self.tester.infos.publish(camera_info(self.now_ns, changed=k // 900 % 2 == 1))
+            message = image_message(self.pictures[picture], self.files[picture], FRAME, self.now_ns)
+            self.tester.stream.publish(message)
+            if waiting and self._answered() >= self.keyframes_sent - 1:
+                arrived, answer = self.tester.arrivals[-1]
+                if answer.status != RelativePose.STATUS_REFUSED_CANCELLED:
+                    overheads.append(arrived - sent_at - answer.seconds)
+                waiting = False
+            if not waiting and k % 15 == 7:
+                sent_at = time.monotonic()
+                self.send_keyframe(picture)
+                waiting = self.keyframes_sent > 1
+            if time.monotonic() - last_look > 2.0:
+                last_look = time.monotonic()
+                memory.append((k / frames * seconds / 3600, self.node.resident_megabytes()))
+            ahead = begin + (k + 1) / STREAM_HZ / self.arguments.rate - time.monotonic()
+            if ahead > 0:
+                time.sleep(ahead)
+        took = time.monotonic() - begin
+        self.tester.wait_for(lambda: self._answered() >= self.keyframes_sent - 1, ANSWER_SECONDS)
+        received = lambda: self.tester.value("keyframes", "stream_images_received")  # noqa: E731
+        self.tester.wait_for(lambda: received() >= frames, 10.0)
+        lost_on_the_way = sum(int(v) for key, v in self.tester.diagnostics["topics"].items() if key.startswith("lost"))
+        self.details |= {
+            "stream_frames": frames,
+            "stream_real_hz": round(frames / took, 2),
+            "stream_frames_received": received(),
+            "stream_frames_lost_by_the_middleware": lost_on_the_way,
+            "keyframes": self.keyframes_sent,
+            "answers": self._answered(),
+            "latency_overheads_ms": [round(1e3 * x, 1) for x in overheads],
+            "memory_mb": [[round(h, 5), round(m, 1)] for h, m in memory],
+        }
+        lost_keyframes = max(0, self.keyframes_sent - 1 - self._answered())
+        self.lost_uncounted = max(0, frames - received() - lost_on_the_way) + lost_keyframes
+        self.overhead_ms = 1e3 * statistics.median(overheads) if overheads else float("nan")
+        settled = memory[int(WARM_UP_SHARE * len(memory)) :]
+        self.memory_slope = float(np.polyfit(*zip(*settled, strict=True), 1)[0]) if len(settled) > 2 else float("nan")
+
+    def malformed(self, count: int) -> int:
+        """So many malformed messages on every topic; how many were sent."""
+        sent = 0
+        for topic, (kind, messages) in KINDS.items():
+            if self.arguments.transport == "compressed" and topic in ("keyframe/image", "image"):
+                topic, kind, messages = f"{topic}/compressed", CompressedImage, FILES  # noqa: PLW2901
+            sent += self._fuzz(topic, kind, messages, count)
+        self.details["malformed_refusals"] = sum(
+            answer.status != RelativePose.STATUS_OK for _, answer in self.tester.arrivals
+        )
+        return sent
+
+    def _fuzz(self, topic: str, kind: type, messages: Any, count: int) -> int:
+        publisher = self.tester.node.create_publisher(kind, topic, QoSProfile(depth=100))
+        self.tester.wait_for(publisher.get_subscription_count, 10.0)
+        sent = 0
+
+        @settings(
+            max_examples=count,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(messages)
+        def send(message: Any) -> None:
+            nonlocal sent
+            publisher.publish(message)
+            sent += 1
+            if sent % 50 == 0:
+                publisher.wait_for_all_acked(Duration(seconds=5.0))
+
+        while sent < count:  # hypothesis stops where it has seen every message of a small space
+            before = sent
+            send()
+            if sent == before:
+                break
+        self.tester.node.destroy_publisher(publisher)
+        return sent
+
+    def kill_workers(self, count: int) -> int:
+        """Kill the process that estimates at random moments while pairs come; how often it was there to be killed."""
+        kills, moment, begin = 0, random.Random(1), time.monotonic()
+        while kills < count and time.monotonic() - begin < 60.0 + 20.0 * count:
+            self.now_ns += 10**9
+            self.tester.send_time(self.now_ns)
+            self.tester.keyframe_infos.publish(camera_info(self.now_ns))
+            self.send_keyframe(kills)
+            time.sleep(moment.uniform(0.0, 2.0))  # the random moment
+            kills += self.node.kill_worker()
+        return kills
+
+    def loop_bag(self, loops: int) -> int:
+        """The same seconds again and again, with a clock that jumps back; how many loops had their pair answered right."""
+        begin_ns, right = START_NS // 2, 0
+        for _ in range(loops):
+            self.now_ns = begin_ns
+            self.tester.send_time(self.now_ns)
+            if not self.tester.wait_for(lambda: self.tester.value("keyframes", "keyframes") == 0, 30.0):
+                continue
+            seen = len(self.tester.arrivals)
+            for k in (0, 1):
+                self.now_ns += 10**9
+                self.tester.send_time(self.now_ns)
+                self.tester.keyframe_infos.publish(camera_info(self.now_ns))
+                self.send_keyframe(k)
+
+            def is_answered(since: int = seen) -> bool:
+                return any(m.status == RelativePose.STATUS_OK for _, m in self.tester.arrivals[since:])
+
+            right += self.tester.wait_for(is_answered, ANSWER_SECONDS)
+        return right
+
+    def planners(self, clients: int, seconds: float) -> dict[str, Any]:
+        """Many planners that call all services at once, while pairs are worked on."""
+        waits: list[list[float]] = [[] for _ in range(clients)]
+        end = time.monotonic() + seconds
+
+        def plan(number: int) -> None:
+            context = rclpy.Context()
+            rclpy.init(context=context)
+            node = rclpy.create_node(f"planner_{number}", context=context)
+            executor = rclpy.executors.SingleThreadedExecutor(context=context)
+            executor.add_node(node)
+            kinds = [(GetRelativePose, "get_relative_pose"), (ListKeyframes, "list_keyframes")]
+            callers = [(node.create_client(kind, f"/interpose/{name}"), kind) for kind, name in kinds]
+            for client, _ in callers:
+                client.wait_for_service(20.0)
+            name = KeyframeId(frame_id=FRAME)
+            while time.monotonic() < end:
+                for client, kind in callers:
+                    request = kind.Request()
+                    if kind is GetRelativePose:
+                        request.keyframe_a = request.keyframe_b = name
+                    start = time.monotonic()
+                    executor.spin_until_future_complete(client.call_async(request), timeout_sec=10.0)
+                    waits[number].append(time.monotonic() - start)
+            rclpy.shutdown(context=context)
+
+        threads = [threading.Thread(target=plan, args=(k,), daemon=True) for k in range(clients)]
+        for thread in threads:
+            thread.start()
+        k = 0
+        while time.monotonic() < end:
+            self.now_ns += 10**9
+            self.tester.send_time(self.now_ns)
+            self.tester.keyframe_infos.publish(camera_info(self.now_ns))
+            self.send_keyframe(k := k + 1)
+            time.sleep(1.0)
+        for thread in threads:
+            thread.join(30)
+        together = sorted(wait for some in waits for wait in some)
+        if not together:
+            return {"calls": 0}
+        at = lambda share: round(1e3 * together[int(share * (len(together) - 1))], 1)  # noqa: E731
+        return {"clients": clients, "calls": len(together), "median_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0)}
+
+    # --- helpers
+
+    def send_keyframe(self, picture: int) -> None:
+        """One keyframe at the present time."""
+        k = picture % PICTURES
+        self.tester.keyframe_infos.publish(camera_info(self.now_ns))
+        self.tester.keyframes.publish(image_message(self.pictures[k], self.files[k], FRAME, self.now_ns))
+        self.keyframes_sent += 1
+
+    def _answered(self) -> int:
+        return len(self.tester.arrivals)
+
+    def answers_a_good_pair(self) -> bool:
+        """After all that: two keyframes and a right answer."""
+        return self.node.is_alive and self.loop_bag(1) == 1
+
+    def close(self) -> int:
+        """End everything; the node's exit status."""
+        status = self.node.stop()
+        self.tester.close()
+        return status
+
+
+def _picture(k: int) -> np.ndarray:
+    R = Rotation.from_euler("y", 6.0 * k, degrees=True).as_matrix()
+    small = room.picture(R, np.array([0.25 * k - 1.5, 0.05 * (k % 2), -1.0]))
+    large = cv2.resize(small, (1440, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    canvas = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    canvas[:, 240:1680] = large
+    return canvas
+
+
+def _jpeg(pixels: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+
+
+def camera_info(stamp_ns: int, changed: bool = False) -> CameraInfo:
+    """Of the pictures; ``changed`` as after a new calibration."""
+    factor = HEIGHT / room.HEIGHT
+    K = room.K.copy()
+    K[:2, 2] += 0.5
+    K[:2] *= factor * (1.001 if changed else 1.0)
+    K[:2, 2] -= 0.5
+    K[0, 2] += 240
+    message = CameraInfo(width=WIDTH, height=HEIGHT, k=K.ravel().tolist())
+    message.header.frame_id = FRAME
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 10**9)
+    return message
+
+
+def cache_survives_a_full_disk() -> bool:
+    """A clip cache that cannot write: it says so, keeps nothing, and what was cached before is still found."""
+    from interpose_ros.interpolation.clip_cache import CachedClip, ClipCache
+
+    clip = CachedClip(np.stack([np.full((48, 64, 3), 40 * k, np.uint8) for k in range(5)]), 4)
+    with tempfile.TemporaryDirectory() as folder:
+        reader, writer = os.pipe()
+        if os.fork() == 0:  # in a process of its own, whose files may not grow
+            os.close(reader)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+            try:
+                kept = ClipCache(Path(folder), 1e9).put("full", clip)
+                os.write(writer, b"0" if kept else b"1")
+            except BaseException:
+                os.write(writer, b"!")
+            os._exit(0)
+        os.close(writer)
+        answer = os.read(reader, 1)
+        os.close(reader)
+        os.wait()
+    return answer == b"1"
+
+
+def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All parts in turn; the figures, and what they rest on."""
+    soak = Soak(arguments)
+    details = soak.details
+    try:
+        soak.stream(60.0 * arguments.minutes)
+        print(f"stream: {details['stream_frames']} frames at {details['stream_real_hz']} Hz", flush=True)
+        details["planners"] = soak.planners(arguments.clients, arguments.planner_seconds)
+        print(f"planners: {details['planners']}", flush=True)
+        details["bag_loops_asked"], details["bag_loops_right"] = arguments.loops, soak.loop_bag(arguments.loops)
+        print(f"bag looped: {details['bag_loops_right']} of {arguments.loops} right", flush=True)
+        malformed = soak.malformed(arguments.malformed)
+        print(f"malformed messages: {malformed}, node alive: {soak.node.is_alive}", flush=True)
+        kills = soak.kill_workers(arguments.kills)
+        print(f"workers killed: {kills}", flush=True)
+        details["clip_cache_survives_full_disk"] = cache_survives_a_full_disk()
+        alive = soak.answers_a_good_pair()
+    finally:
+        details["exit_status"] = soak.close()
+    figures = {
+        "hours_simulated": details["stream_frames"] / STREAM_HZ / 3600,
+        "memory_slope_mb_per_hour": soak.memory_slope,
+        "latency_overhead_ms_median": soak.overhead_ms,
+        "lost_uncounted": soak.lost_uncounted,
+        "malformed_messages": malformed,
+        "worker_kills": kills,
+        "node_alive": alive,
+    }
+    return figures, details
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=60.0, help="of 30 Hz stream (default: 60)")
+    parser.add_argument("--rate", type=float, default=1.0, help="times real time, at most (default: 1)")
+    parser.add_argument("--transport", choices=["raw", "compressed"], default="raw", help="of images (default: raw)")
+    parser.add_argument("--malformed", type=int, default=10_000, help="messages of every type (default: 10000)")
+    parser.add_argument("--kills", type=int, default=50, help="of the worker (default: 50)")
+    parser.add_argument("--loops", type=int, default=20, help="of the bag (default: 20)")
+    parser.add_argument("--clients", type=int, default=8, help="planners at once (default: 8)")
+    parser.add_argument("--planner-seconds", type=float, default=30.0, help="that they call for (default: 30)")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "bench" / "soak.json")
+    arguments = parser.parse_args()
+    warnings.filterwarnings("ignore", module="hypothesis")
+    # Nobody else's robot is to hear this, and nobody else is to be heard.
+    os.environ.setdefault("ROS_DOMAIN_ID", str(101 + os.getpid() % 100))
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    figures, details = run(arguments)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    details["arguments"] = {key: str(value) for key, value in vars(arguments).items()}
+    arguments.out.with_name(f"{arguments.out.stem}_details.json").write_text(
+        json.dumps(details) + "\n", encoding="utf-8"
+    )
+    print(json.dumps(figures, indent=2))
+    return 0 if figures["node_alive"] and figures["lost_uncounted"] == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
