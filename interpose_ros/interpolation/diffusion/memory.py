@@ -21,7 +21,7 @@ class MemoryNeed:
 
     Attributes:
         device: on the device that computes.
-        host: in main memory beside that; 0 where everything is on the device.
+        host: in main memory beside that, at least while files are read; 0 where that is where it computes.
     """
 
     device: float
@@ -33,9 +33,15 @@ class MemoryNeed:
 
 
 def memory_need(
-    checkpoint: VideoCheckpoint, dtype: str, vae_dtype: str, offload: str, quantisation: str, working_bytes: float
+    checkpoint: VideoCheckpoint,
+    dtype: str,
+    vae_dtype: str,
+    offload: str,
+    quantisation: str,
+    working_bytes: float,
+    device: str,
 ) -> MemoryNeed:
-    """What a checkpoint needs under given settings.
+    """What a checkpoint needs under given settings. It is read into main memory first, and made smaller there.
 
     Args:
         checkpoint: with its parameters counted.
@@ -43,17 +49,20 @@ def memory_need(
         offload: "none", "model" (one network at a time on the device) or "sequential" (one layer at a time).
         quantisation: "none" or "float8" (transformers stored in one byte per value).
         working_bytes: activations and latents at the preset's size.
+        device: torch device that computes.
     """
-    sizes = {
-        name: component.parameters * _value_bytes(name, dtype, vae_dtype, quantisation)
-        for name, component in checkpoint.components.items()
-    }
-    total, largest = sum(sizes.values()), max(sizes.values())
-    if offload == "model":
-        return MemoryNeed(largest + working_bytes, total)
-    if offload == "sequential":
-        return MemoryNeed(_SEQUENTIAL_SHARE * largest + working_bytes, total)
-    return MemoryNeed(total + working_bytes, 0.0)
+
+    def sizes(quantised: str) -> list[float]:
+        return [
+            component.parameters * _value_bytes(name, dtype, vae_dtype, quantised)
+            for name, component in checkpoint.components.items()
+        ]
+
+    read, kept = sum(sizes("none")), sizes(quantisation)
+    if device.startswith("cpu"):
+        return MemoryNeed(max(read, sum(kept) + working_bytes), 0.0)
+    on_device = {"none": sum(kept), "model": max(kept), "sequential": _SEQUENTIAL_SHARE * max(kept)}[offload]
+    return MemoryNeed(on_device + working_bytes, read)
 
 
 def check_memory(
@@ -79,7 +88,7 @@ def check_memory(
         VideoMemoryError: it does not fit.
     """
     free_device, free_host = free_memory(device) if free is None else free
-    need = memory_need(checkpoint, dtype, vae_dtype, offload, quantisation, working_bytes)
+    need = memory_need(checkpoint, dtype, vae_dtype, offload, quantisation, working_bytes, device)
     if need.fits(free_device, free_host):
         return need
     ways = []
@@ -88,7 +97,7 @@ def check_memory(
     ):  # fmt: skip
         if device.startswith("cpu") and other_offload != "none":
             continue
-        other = memory_need(checkpoint, dtype, vae_dtype, other_offload, other_quantisation, working_bytes)
+        other = memory_need(checkpoint, dtype, vae_dtype, other_offload, other_quantisation, working_bytes, device)
         if other.fits(free_device, free_host):
             what = f"offload: {other_offload}, quantisation: {other_quantisation}"
             ways.append(f"{what} ({other.device / _GIGA:.1f} GB)")
