@@ -50,7 +50,7 @@ def pair_row(
     selected = next((c for c in candidates if c["selected"]), None)
     errors = _NO_ERRORS if selected is None else {name: selected[name] for name in _NO_ERRORS}
     return {
-        **_given(number, pair, min_baseline),
+        **given_fields(number, pair, min_baseline),
         "status": "ok" if answer.refusal is None else answer.refusal.reason.value,
         "reason": "" if answer.refusal is None else answer.refusal.text,
         "answered": estimate is not None,
@@ -83,7 +83,7 @@ def pair_row(
 def refused_row(number: int, pair: LabelledPair, refusal: Refusal, min_baseline: float) -> dict[str, Any]:
     """The row of a pair that never reached the pipeline, or of which the worker died."""
     return {
-        **_given(number, pair, min_baseline),
+        **given_fields(number, pair, min_baseline),
         "status": refusal.reason.value,
         "reason": refusal.text,
         "answered": False,
@@ -187,7 +187,8 @@ def confidence_fields(confidence: Confidence | None) -> dict[str, Any] | None:
     }
 
 
-def _given(number: int, pair: LabelledPair, min_baseline: float) -> dict[str, Any]:
+def given_fields(number: int, pair: LabelledPair, min_baseline: float) -> dict[str, Any]:
+    """What a row says before anything is estimated: the images and the truth."""
     T_b_a = pair.T_b_a
     return {
         "pair": number,

@@ -122,7 +122,7 @@ class BagMaker:
         found = [self.transform(stamp, *entry) for entry in transforms]
         self.add(topic, stamp, self.make("tf2_msgs/TFMessage", transforms=found))
 
-    def add_images(self, topic="/front/image_raw", compressed=False, encoding="bgr8", stamps=None):
+    def add_images(self, topic="/front/image_raw", compressed=False, encoding="bgr8", stamps=None, padding=8):
         """The drive's images with their calibration."""
         for number, stamp in enumerate(stamps or image_stamps()):
             self.add(topic.rpartition("/")[0] + "/camera_info", stamp, self.camera_info(stamp))
@@ -133,9 +133,9 @@ class BagMaker:
                 self.add(f"{topic}/compressed", stamp, message)
                 continue
             content = {"bgr8": bgr, "rgb8": bgr[..., ::-1], "mono8": bgr[..., :1]}[encoding]
-            step = content.shape[1] * content.shape[2] + 8  # padded rows
+            step = content.shape[1] * content.shape[2] + padding
             padded = np.zeros((HEIGHT, step), np.uint8)
-            padded[:, : step - 8] = content.reshape(HEIGHT, -1)
+            padded[:, : step - padding] = content.reshape(HEIGHT, -1)
             message = self.make(
                 "sensor_msgs/Image", header=header, height=HEIGHT, width=WIDTH, encoding=encoding, is_bigendian=0, step=step,
                 data=padded.ravel(),
