@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from interpose_ros.contact.language_model import LanguageModelConfig
 
+MOST_WAITING = 8
+
 
 class NodeContactConfig(BaseModel):
     """What ~/refine_contact_pose does."""
@@ -16,6 +18,12 @@ class NodeContactConfig(BaseModel):
     smplx_file: str = Field("", description="SMPL-X model file (.npz) of the user's own; empty: bodies are Anny only.")
     deadline: float = Field(
         10.0, gt=0.0, le=600.0, description="Time after which the best bodies so far are the answer [s]."
+    )
+    waiting: int = Field(
+        2,
+        ge=0,
+        le=MOST_WAITING,
+        description="Requests that may wait while another is answered; more are told CODE_BUSY.",
     )
     heuristic: bool = Field(
         False,

@@ -1,14 +1,16 @@
-"""``~/refine_contact_pose``: bodies that touch. On a node, an executor and a thread of its own, so that neither the pose
+"""``~/refine_contact_pose``: bodies that touch. On a node, an executor and threads of its own, so that neither the pose
 pipeline nor the main node's callbacks wait for it."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 
 from pydantic import ValidationError
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from tf2_msgs.msg import TFMessage
@@ -16,9 +18,10 @@ from visualization_msgs.msg import MarkerArray
 
 from interpose_ros.contact.anny_file import BodyModelMissing
 from interpose_ros.contact.answer import ContactAnswer, ContactCode, ContactRefiner, first_error
-from interpose_ros.ros.contact_config import NodeContactConfig
+from interpose_ros.ros.contact_config import MOST_WAITING, NodeContactConfig
 from interpose_ros.ros.contact_messages import image_of_request, request_from_message, response_message
 from interpose_ros.ros.contact_output import body_markers, body_transform
+from interpose_ros.ros.contact_turns import Turn, Turns
 from interpose_ros.srv import RefineContactPose
 
 Response = RefineContactPose.Response
@@ -34,6 +37,7 @@ class ContactService:
         self._refiner: ContactRefiner | None = None
         self._missing = ""
         self._active = False
+        self._turns = Turns()
         name = beside.get_fully_qualified_name()
         self._node = Node(
             f"{beside.get_name()}_contact",
@@ -45,8 +49,14 @@ class ContactService:
         )
         self._tf = self._node.create_publisher(TFMessage, beside.resolve_topic_name("/tf"), QoSProfile(depth=10))
         self._markers = self._node.create_publisher(MarkerArray, f"{name}/contact_markers", QoSProfile(depth=1))
-        self._node.create_service(RefineContactPose, f"{name}/refine_contact_pose", self._on_request)
-        self._executor = SingleThreadedExecutor(context=beside.context)
+        self._node.create_service(
+            RefineContactPose,
+            f"{name}/refine_contact_pose",
+            self._on_request,
+            callback_group=ReentrantCallbackGroup(),
+        )
+        # One answers, some wait, one turns the others away.
+        self._executor = MultiThreadedExecutor(MOST_WAITING + 2, context=beside.context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, name="contact", daemon=True)
         self._thread.start()
@@ -72,12 +82,13 @@ class ContactService:
         self._config = config
 
     def set_active(self, active: bool) -> None:
-        """Answer requests, or refuse them; one under way ends early."""
+        """Answer requests, or refuse them; one under way ends early, those that wait at once."""
         self._active = active
+        self._turns.recheck()
 
     def join(self, timeout: float) -> None:
         """Wait until the thread has ended, which it does once the context is shut down; it must not outlive it."""
-        self._active = False
+        self.set_active(False)
         self._thread.join(timeout)
 
     def _spin(self) -> None:
@@ -93,8 +104,27 @@ class ContactService:
             return Response(code=Response.CODE_NOT_ACTIVE, message="the node is not active: activate it")
         if self._refiner is None:
             return Response(code=Response.CODE_MODEL_MISSING, message=self._missing)
+        # Nonsense is turned to the default here, and named below.
+        patience = (
+            request.deadline if math.isfinite(request.deadline) and request.deadline > 0 else self._config.deadline
+        )
+        deadline = began + patience
+        with self._turns.turn(self._config.waiting, deadline, lambda: self._active) as turn:
+            if turn is Turn.FULL:
+                text = f"{self._config.waiting} requests wait already (contact.waiting): ask again later"
+                return Response(code=Response.CODE_BUSY, message=text, seconds=time.monotonic() - began)
+            if turn is Turn.TOO_LATE:
+                text = f"other requests were answered for {patience:g} s, until the deadline of this one"
+                return Response(code=Response.CODE_BUSY, message=text, seconds=time.monotonic() - began)
+            if turn is Turn.CLOSED:
+                return Response(code=Response.CODE_NOT_ACTIVE, message="the node was deactivated meanwhile")
+            return self._respond(self._refiner, request, began, deadline)
+
+    def _respond(
+        self, refiner: ContactRefiner, request: RefineContactPose.Request, began: float, deadline: float
+    ) -> RefineContactPose.Response:
         try:
-            answer = self._answer(self._refiner, request, began)
+            answer = self._answer(refiner, request, deadline)
             response = response_message(answer, request, time.monotonic() - began)
             self._show(answer, request)
         except Exception as error:  # a bad request must not end the thread
@@ -103,7 +133,7 @@ class ContactService:
             return Response(code=Response.CODE_INTERNAL, message=text)
         return response
 
-    def _answer(self, refiner: ContactRefiner, request: RefineContactPose.Request, began: float) -> ContactAnswer:
+    def _answer(self, refiner: ContactRefiner, request: RefineContactPose.Request, deadline: float) -> ContactAnswer:
         try:
             asked = request_from_message(request)
             image = image_of_request(request)
@@ -111,7 +141,6 @@ class ContactService:
             return ContactAnswer(ContactCode.INVALID_REQUEST, first_error(error))
         except ValueError as error:
             return ContactAnswer(ContactCode.INVALID_REQUEST, str(error))
-        deadline = began + (request.deadline or self._config.deadline)
         return refiner.answer(asked, image, deadline, lambda: not self._active)
 
     def _show(self, answer: ContactAnswer, request: RefineContactPose.Request) -> None:

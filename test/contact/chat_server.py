@@ -45,6 +45,18 @@ class Ollama(Behaviour):
     def count(self, request):
         return 1
 
+    def answer(self, handler, request):
+        parts = [
+            part
+            for message in request["messages"]
+            if isinstance(message["content"], list)
+            for part in message["content"]
+        ]
+        if all(part["image_url"]["url"].startswith("data:") for part in parts):
+            super().answer(handler, request)
+        else:
+            handler.send_json(400, {"error": {"message": "invalid image input"}})
+
 
 class LlamaCpp(Behaviour):
     """Ignores n, and refuses the OpenAI form of response_format."""
@@ -69,6 +81,44 @@ class LMStudio(Behaviour):
             handler.send_json(400, {"error": "'n' is not supported"})
         else:
             super().answer(handler, request)
+
+
+class Slow(Behaviour):
+    """Thinks before it answers."""
+
+    delay = 1.0
+
+    def answer(self, handler, request):
+        handler.stop.wait(self.delay)
+        super().answer(handler, request)
+
+
+class Held(Behaviour):
+    """Answers when it is let."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = threading.Event()
+        self.released = threading.Event()
+
+    def answer(self, handler, request):
+        self.asked.set()
+        self.released.wait(60)
+        super().answer(handler, request)
+
+
+class Empty(Behaviour):
+    """A completion without choices."""
+
+    def answer(self, handler, request):
+        handler.send_json(200, {**completion([]), "choices": None})
+
+
+class Wordless(Behaviour):
+    """Choices without words, as from models that only call tools."""
+
+    def choices(self, request):
+        return [None] * request.get("n", 1)
 
 
 class Silent(Behaviour):
