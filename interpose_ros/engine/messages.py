@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
-
-import numpy as np
-from jaxtyping import UInt8
-
-from interpose_ros.geometry.camera import Camera
-from interpose_ros.views import KeyframeId
 
 
 class FailureKind(str, Enum):
@@ -39,9 +34,7 @@ class Hold:
     """A view that later messages name by its number; in parts, since a view itself travels as its number."""
 
     number: int
-    image: UInt8[np.ndarray, "h w 3"]
-    camera: Camera
-    keyframe_id: KeyframeId
+    parts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

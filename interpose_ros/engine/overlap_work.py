@@ -23,13 +23,18 @@ class OverlapJob:
 
 
 class OverlapWork:
-    """Matches two images. A ``Workload``."""
+    """Matches two images. A ``Workload``.
+
+    Attributes:
+        models: names of the networks that are loaded.
+    """
 
     def __init__(self, config: InterposeConfig) -> None:
         self._config = config
+        self.models = ""
         self._store: MatchStore | None = None
 
-    def load(self, checked: Callable[[], None]) -> str:
+    def load(self, checked: Callable[[], None]) -> None:
         """Load the matching networks.
 
         Raises:
@@ -39,7 +44,7 @@ class OverlapWork:
 
         checked()
         self._store = MatchStore.with_default_networks(self._config)
-        return self._store.name
+        self.models = self._store.name
 
     def reduce(self) -> None:
         """There is nothing to reduce."""

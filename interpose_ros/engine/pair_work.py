@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from interpose_ros.answer import PairAnswer
 from interpose_ros.config import InterposeConfig
 from interpose_ros.engine.smaller import smaller_config
 from interpose_ros.engine.workload import JobContext
-from interpose_ros.interpolation.clip import LazyView
+from interpose_ros.interpolation.clip import Interpolator, LazyView
 from interpose_ros.interpolation.recorded import RecordedInterpolator
 from interpose_ros.selection.budget import Budget
 from interpose_ros.views import KeyframeId, View
@@ -39,15 +39,21 @@ class PairJob:
 
 
 class PairWork:
-    """Builds the pipeline and answers pairs. A ``Workload``."""
+    """Builds the pipeline and answers pairs. A ``Workload``.
+
+    Attributes:
+        models: names of the networks that are loaded.
+    """
 
     def __init__(self, config: InterposeConfig) -> None:
         self._config = config
+        self.models = ""
         self._pipeline: InterposePipeline | None = None
+        self._generators: Sequence[Interpolator] = ()
         self._is_reduced = False
 
-    def load(self, checked: Callable[[], None]) -> str:
-        """Build the pipeline; returns the names of the networks.
+    def load(self, checked: Callable[[], None]) -> None:
+        """Build the pipeline.
 
         Raises:
             FileNotFoundError: weights are not there; the message says how to get them.
@@ -55,7 +61,7 @@ class PairWork:
         """
         check_files(self._config)
         checked()
-        return self._build()
+        self._build()
 
     def reduce(self) -> str | None:
         """Build the pipeline anew, once, with settings that need less memory."""
@@ -63,7 +69,7 @@ class PairWork:
             return None
         self._is_reduced = True
         self._config, text = smaller_config(self._config)
-        self._pipeline = None
+        self._pipeline, self._generators = None, ()
         _release_memory()
         self._build()
         return text
@@ -72,22 +78,61 @@ class PairWork:
         """Answer a pair. Cut short, it is answered by the best so far, or by a refusal where nothing had been found."""
         pipeline = self._pipeline
         assert pipeline is not None
+        stages = _Stages(context)
         recorded = RecordedInterpolator(lambda camera, first, last: _asked_frames(job.frames, context))
+        generated = [
+            generator.observed(stages.clip, context.cancelled) if isinstance(generator, Observable) else generator
+            for generator in self._generators
+        ]
         return pipeline.estimate(
             job.view_a,
             job.view_b,
-            interpolators=(recorded,) if job.frames else (),
-            progress=context.progress,
+            interpolators=[*((recorded,) if job.frames else ()), *generated],
+            progress=stages.pipeline,
             cancelled=context.cancelled,
             budget=job.budget,
             best=context.best,
         )
 
-    def _build(self) -> str:
+    def _build(self) -> None:
+        from interpose_ros.interpolation.from_config import interpolators_from_config
         from interpose_ros.pipeline import InterposePipeline
 
-        self._pipeline = InterposePipeline.from_config(self._config)
-        return self._pipeline.store.name
+        pipeline = InterposePipeline.from_config(self._config)
+        names = [pipeline.store.name]
+        self._generators = interpolators_from_config(self._config, pipeline.store)
+        for generator in self._generators:
+            if isinstance(generator, Observable):
+                generator.load()
+            names.append(generator.name)
+        self._pipeline, self.models = pipeline, " ".join(names)
+
+
+@runtime_checkable
+class Observable(Protocol):
+    """An interpolator that makes its clips, which takes long."""
+
+    def load(self) -> None:
+        """Bring its model into memory."""
+
+    def observed(self, progress: Callable[[Any], None], cancelled: Callable[[], bool]) -> Interpolator:
+        """The same for one request, which is told about every step."""
+        ...
+
+
+class _Stages:
+    """Every step of a clip is a sign of progress, though the pipeline's fraction stays where it is."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._fraction = 0.0
+
+    def pipeline(self, stage: str, fraction: float) -> None:
+        self._fraction = fraction
+        self._context.progress(stage, fraction)
+
+    def clip(self, _progress: Any) -> None:
+        self._context.progress("clips", self._fraction)
 
 
 def check_files(config: InterposeConfig) -> None:
@@ -102,11 +147,15 @@ def check_files(config: InterposeConfig) -> None:
         from interpose_ros.models.registry import locate_weights
 
         read_checkpoint(locate_weights(config.dust3r.weights))
+    if config.video.preset:
+        from interpose_ros.interpolation.diffusion.model import VideoModel
+
+        VideoModel.from_config(config.video)
 
 
 def loads_quickly(config: InterposeConfig) -> bool:
     """Whether all that is configured is loaded within seconds."""
-    return config.estimator == "features"
+    return config.estimator == "features" and not config.video.preset
 
 
 def _asked_frames(names: Sequence[KeyframeId], context: JobContext) -> list[LazyView]:

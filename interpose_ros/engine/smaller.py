@@ -10,11 +10,12 @@ _LEAST_IMAGE_SIDE = 256
 def smaller_config(config: InterposeConfig) -> tuple[InterposeConfig, str]:
     """The settings with about half the memory for activations, and a sentence on what has changed.
 
-    Batches and chunks only cost time. The rest costs accuracy, so the sentence is for the diagnostics: fewer frames in
-    between, and images for the matching networks reduced by a quarter, which halves their activations.
+    Batches, chunks and networks that wait in main memory only cost time. The rest costs accuracy, so the sentence is for
+    the diagnostics: fewer frames in between, and images for the matching networks reduced by a quarter, which halves
+    their activations.
     """
     features, inference = config.features, config.dust3r.inference
-    changes = {
+    changes: dict[str, object] = {
         "features.max_image_side": max(
             min(_LEAST_IMAGE_SIDE, features.max_image_side), features.max_image_side * 3 // 4
         ),
@@ -23,6 +24,9 @@ def smaller_config(config: InterposeConfig) -> tuple[InterposeConfig, str]:
         "dust3r.max_frames": config.dust3r.max_frames // 2,
         "frames.max_frames": max(1, config.frames.max_frames // 2),
     }
+    if config.video.preset:
+        changes["video.runtime.offload"] = "model" if config.video.runtime.offload == "none" else "sequential"
+        changes["video.runtime.vae_tiling"] = True
     values = config.model_dump()
     for name, value in changes.items():
         *sections, last = name.split(".")
@@ -30,5 +34,5 @@ def smaller_config(config: InterposeConfig) -> tuple[InterposeConfig, str]:
         for part in sections:
             section = section[part]
         section[last] = value
-    text = "from now on " + ", ".join(f"{name} is {value:g}" for name, value in changes.items())
+    text = "from now on " + ", ".join(f"{name} is {value}" for name, value in changes.items())
     return InterposeConfig.model_validate(values), text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
+from dataclasses import fields
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from interpose_ros.engine.messages import Drop, Hold
@@ -40,7 +41,7 @@ class ViewLedger:
             self._views[number] = view
             self._sizes[number] = view.image.nbytes
             self._bytes += view.image.nbytes
-            self._unsent.append(Hold(number, view.image, view.camera, view.keyframe_id))
+            self._unsent.append(Hold(number, {field.name: getattr(view, field.name) for field in fields(view)}))
         self._sizes.move_to_end(number)
         return number
 
@@ -76,7 +77,7 @@ class HeldViews:
 
     def hold(self, message: Hold) -> None:
         """Take a view."""
-        view = View(message.image, message.camera, message.keyframe_id)
+        view = View(**message.parts)
         self._views[message.number] = view
         self._numbers[view] = message.number
 

@@ -99,15 +99,14 @@ class _Worker:
 
     def _work(self) -> None:
         try:
-            models = self._workload.load(lambda: self._send(Checked()))
+            reduced = self._load()
         except Exception as error:
-            logging.getLogger(__name__).debug(traceback.format_exc())
             self._send(LoadFailed(str(error) or type(error).__name__))
             return
-        self._send(Ready(models))
+        self._send(Ready(self._workload.models, reduced))
         while True:
             job, context = self._jobs.get()
-            outcome = self._outcome(job, context, models)
+            outcome = self._outcome(job, context)
             try:
                 packed = self._channel.pack(outcome)
             except Exception as error:
@@ -115,7 +114,23 @@ class _Worker:
                 packed = self._channel.pack(WorkFailed(context.number, FailureKind.ERROR, text))
             self._channel.send_packed(packed)
 
-    def _outcome(self, job: Any, context: JobContext, models: str) -> Done | WorkFailed:
+    def _load(self) -> str:
+        """Load the models; returns what had to be made smaller for them."""
+        try:
+            self._workload.load(lambda: self._send(Checked()))
+            return ""
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = _first_line(error)
+            traceback.clear_frames(error.__traceback__)
+        reduced = self._workload.reduce()
+        if reduced is None:
+            raise MemoryError(reason)
+        self._send(Note(f"out of memory ({reason}): {reduced}"))
+        return reduced
+
+    def _outcome(self, job: Any, context: JobContext) -> Done | WorkFailed:
         try:
             try:
                 return Done(context.number, self._workload.work(job, context))
@@ -129,7 +144,7 @@ class _Worker:
             if reduced is None:
                 return WorkFailed(context.number, FailureKind.OUT_OF_MEMORY, f"out of memory: {reason}")
             self._send(Note(f"out of memory ({reason}): {reduced}"))
-            self._send(Ready(models, reduced))
+            self._send(Ready(self._workload.models, reduced))
             return Done(context.number, self._workload.work(job, context))
         except JobCancelled:
             return WorkFailed(context.number, FailureKind.STOPPED, "cancelled")
@@ -152,7 +167,7 @@ class _NoteHandler(logging.Handler):
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is a lack of memory: Python's, NumPy's, or torch's on any device (which need not be imported)."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "VideoMemoryError"):
         return True
     return isinstance(error, RuntimeError) and "not enough memory" in str(error)  # torch on the CPU
 

@@ -91,8 +91,13 @@ class JobContext:
 class Workload(Protocol, Generic[Job_contra, Result_co]):
     """Travels to the worker process, and is used there by one thread. Light until it is loaded."""
 
-    def load(self, checked: Callable[[], None]) -> str:
-        """Load the models, and return their names.
+    @property
+    def models(self) -> str:
+        """Names of the models that are loaded."""
+        ...
+
+    def load(self, checked: Callable[[], None]) -> None:
+        """Load the models.
 
         Args:
             checked: to be called when all files are found to be readable, before what takes long.

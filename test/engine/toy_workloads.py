@@ -16,6 +16,7 @@ class Toy:
         self._starts = starts
         self._load_error = load_error
         self._reduced = False
+        self.models = ""
 
     def load(self, checked):
         if self._starts:
@@ -24,7 +25,7 @@ class Toy:
         checked()
         if self._load_error:
             raise ValueError(self._load_error)
-        return "toy"
+        self.models = "toy"
 
     def reduce(self):
         if self._reduced:
