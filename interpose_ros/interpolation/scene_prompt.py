@@ -13,9 +13,6 @@ DEFAULT_PROMPTS = (
 )
 """Used where nobody describes the scene: true of any pair of keyframes."""
 
-SHOT_CUT = "镜头切换，"
-"""The words for a shot cut that the published recipe of Wan 2.1 FLF2V puts before its negative prompt."""
-
 MAX_PROMPT_LETTERS = 1000
 
 _CAMERA = re.compile(

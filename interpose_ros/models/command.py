@@ -38,7 +38,7 @@ def register(commands: Any) -> None:
     models.set_defaults(run=_list)
     actions = models.add_subparsers(metavar="ACTION")
     fetch = actions.add_parser("pull", help="fetch weights, after their licence was shown and agreed to")
-    fetch.add_argument("name", choices=sorted([*REGISTERED, *shipped_presets()]), metavar="NAME")
+    fetch.add_argument("name", metavar="NAME", help="one that the list shows")
     fetch.add_argument("--source", metavar="PLACE", help="who publishes them; the preferred place by default")
     fetch.add_argument(
         "--accept-licence", action="store_true", help="agree to the licence that is shown, without a prompt"
@@ -109,8 +109,7 @@ def _size(location: Path) -> int:
 
 
 def _pull(options: argparse.Namespace) -> int:
-    presets = shipped_presets()
-    wanted = presets[options.name] if options.name in presets else find_weights(options.name)
+    wanted = _wanted(options.name)
     print(preset_notice(wanted) if isinstance(wanted, VideoPreset) else licence_notice(wanted), flush=True)
     if not options.accept_licence and not _agreed(wanted.licence):
         print(f"interpose: nothing was fetched: the licence {wanted.licence} was not agreed to", file=sys.stderr)
@@ -126,6 +125,13 @@ def _pull(options: argparse.Namespace) -> int:
         return EXIT_FAILED
     print(f"{wanted.name} is in {location}")
     return EXIT_OK
+
+
+def _wanted(name: str) -> Weights | VideoPreset:
+    presets = shipped_presets()
+    if name not in presets and name not in REGISTERED:
+        raise ValueError(f"nothing to fetch is called {name!r}; there are {', '.join([*REGISTERED, *presets])}")
+    return presets[name] if name in presets else find_weights(name)
 
 
 def _fetched(wanted: Weights | VideoPreset, source: str | None, bars: _Bars) -> Path:

@@ -117,6 +117,13 @@ def test_what_is_published_must_have_the_size_of_these_weights(tmp_path: Path) -
     assert not (tmp_path / "dust3r_224_linear" / "model.safetensors").exists()
 
 
+def test_an_unknown_name_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
+    result = run("pull", "nothing", "--accept-licence", folder=tmp_path)
+    assert result.returncode == 1
+    assert "dust3r_512_dpt" in result.stderr
+    assert "wan21_vace_1_3b" in result.stderr
+
+
 def test_no_connection_is_an_error_in_words(tmp_path: Path) -> None:
     with publishing(Publisher(CONTENT, errors=[404])) as publisher:
         result = run("pull", WEIGHTS, "--accept-licence", folder=tmp_path, hub=publisher.address)

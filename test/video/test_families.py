@@ -167,8 +167,11 @@ def test_distilled_levels_are_taken_as_they_are_and_shared_between_both_transfor
 
 def test_ltx_is_denoised_at_the_distilled_times(checkpoint) -> None:
     chosen = [1000.0, 975.0, 725.0]
-    model = model_of(checkpoint("ltx"), frames=17, guidance=1.0, options={"timesteps": chosen})
+    settings = {"frames": 17, "guidance": 1.0, "options": {"timesteps": chosen}, **SIZE}
+    model = VideoModel(tiny_preset(**settings, steps=3), checkpoint("ltx"), CPU)
     assert times(model) == pytest.approx(chosen)
+    with pytest.raises(ValueError, match="trained at 3 noise levels"):
+        VideoModel(tiny_preset(**settings, steps=2), checkpoint("ltx"), CPU)
 
 
 def test_the_place_of_the_last_frame_in_ltx2(loaded) -> None:

@@ -71,8 +71,14 @@ class VideoModel:
             ) from error
         self.frames = frames or preset.generation.frames
         self.steps = steps or preset.generation.steps
-        self.sigmas = () if steps and steps != len(preset.generation.sigmas) else preset.generation.sigmas
+        self.sigmas = preset.generation.sigmas
         self.size = (preset.generation.width, preset.generation.height)
+        fixed = len(self.sigmas) or len(getattr(self.options, "timesteps", ()))
+        if fixed and self.steps != fixed:
+            raise ValueError(
+                f"{self.steps} steps were asked of {preset.name}, which was trained at {fixed} noise levels and is "
+                "made with these only"
+            )
         self._check_size()
         self._pipeline: Any = None
 
