@@ -62,9 +62,9 @@ def evaluate(
     content = read_pair_file(pair_file)
     require_images(pair_file, content.pairs)
     folder.mkdir(parents=True, exist_ok=True)
-    begin_run(folder, run_identity(pair_file, content, settings), {"engine": engine.name})
     jobs = [MeasuredPair(number, pair, min_baseline(content)) for number, pair in enumerate(content.pairs)]
     with open_journal(folder / ROWS) as journal:
+        begin_run(folder, run_identity(pair_file, content, settings), {"engine": engine.name})
         rows = list(journal.rows)
         done = {row["pair"] for row in rows}
         left = [job for job in jobs if job.number not in done]

@@ -44,11 +44,12 @@ def begin_run(folder: Path, identity: Mapping[str, Any], details: Mapping[str, A
     Raises:
         OtherRunError: the folder holds a run with another identity, or something else.
     """
-    path = folder / "run.json"
+    path, rows = folder / "run.json", folder / "rows.jsonl"
+    has_rows = rows.exists() and rows.stat().st_size > 0
     plain = json.loads(json.dumps(identity))
     session = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), **environment(), **details}
-    if not path.exists():
-        if (folder / "rows.jsonl").exists():
+    if not path.exists() or not has_rows:  # what never gave a row, for want of weights perhaps, binds nobody
+        if has_rows:
             raise OtherRunError(f"{folder} has rows.jsonl but no run.json that says what made it: choose another DIR")
         content = {"format": FORMAT, "program": "interpose_ros", **plain, "sessions": [session]}
     else:

@@ -137,6 +137,19 @@ def test_another_run_in_the_folder_is_refused(tmp_path):
     assert len(read_rows(out / "rows.jsonl")) == 2
 
 
+def test_a_run_without_rows_binds_nobody(tmp_path):
+    class Failing(HandMade):
+        def run(self, task, jobs):
+            raise FileNotFoundError("weights are missing")
+
+    pairs, out = write_pairs(tmp_path, 2), tmp_path / "out"
+    with pytest.raises(FileNotFoundError):
+        evaluate(pairs, out, SETTINGS, Failing())
+    other = RunSettings(InterposeConfig(features=FeatureConfig(max_keypoints=512)), SETTINGS.tools)
+    assert evaluate(pairs, out, other, HandMade())["n"] == 2
+    assert json.loads((out / "run.json").read_text())["config"]["features"]["max_keypoints"] == 512
+
+
 def test_rows_of_unknown_origin_are_refused(tmp_path):
     pairs, out = write_pairs(tmp_path, 2), tmp_path / "out"
     out.mkdir()
