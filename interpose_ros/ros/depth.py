@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -249,6 +248,4 @@ def _depths_at(message: Image | None, camera: Camera, pixels: np.ndarray) -> tup
             f"the depth image is {message.width}x{message.height} and the image {camera.width}x{camera.height}: register "
             "the depth to the colour camera"
         )
-    if sys.byteorder == "big":
-        values = values.astype(values.dtype.newbyteorder("="))
     return depth.at(pixels, camera.width, camera.height), ""
