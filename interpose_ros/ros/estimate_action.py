@@ -22,11 +22,11 @@ from interpose_ros.engine.worker_status import CancelledJob, WorkerFailure, Work
 from interpose_ros.msg import RelativePose
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.ros.goal import RunningGoal, seconds_of
-from interpose_ros.ros.goal_views import GoalProblem, drop_images, keyframes_of_goal, views_of_goal
+from interpose_ros.ros.goal_views import GoalProblem, drop_images, views_of_goal
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.relative_pose import refusal_message
 from interpose_ros.ros.session import Session, refusal_of_failure
-from interpose_ros.views import KeyframeId, View
+from interpose_ros.views import View
 
 Feedback = EstimateRelativePose.Feedback
 Result: TypeAlias = EstimateRelativePose.Result
@@ -139,10 +139,10 @@ class EstimateAction:
         with self._lock:
             others = list(self._goals)
             self._goals.append(goal)
+            goal.thread.start()
         if self._host.config.action.policy == "preempt":
             for other in others:
                 other.end(Result.CODE_PREEMPTED)
-        goal.thread.start()
 
     # --- a goal, on its own thread
 
@@ -167,12 +167,11 @@ class EstimateAction:
         budget = host.config.budget.as_budget(message.max_clips, seconds_of(message.max_duration))
         view_a, view_b = views_of_goal(message, session)
         drop_images(message)
-        names = (view_a.keyframe_id, view_b.keyframe_id)
         if code := goal.why_it_must_end():
             raise GoalProblem(code, f"{_WHY[code]} before anything was begun")
-        self._wait_for_models(goal, worker, session, names)
+        self._wait_for_models(goal, worker, session)
         if worker.status.state is WorkerState.BUSY:
-            self._tell(goal, session, names, Feedback.STAGE_WAITING, "another pair is being worked on", 0.0, None)
+            self._tell(goal, session, Feedback.STAGE_WAITING, "another pair is being worked on", 0.0, None)
         best: PairAnswer | None = None
 
         def keep(answer: PairAnswer) -> None:
@@ -182,7 +181,7 @@ class EstimateAction:
         def progress(stage: str, fraction: float) -> None:
             goal.begin_computing(budget.seconds)
             number, text = _STAGES.get(stage, (Feedback.STAGE_CLIPS, stage))
-            self._tell(goal, session, names, number, text, fraction, best)
+            self._tell(goal, session, number, text, fraction, best)
 
         try:
             answer = worker.estimate(
@@ -196,14 +195,16 @@ class EstimateAction:
                 is_urgent=True,
             )
         except CancelledJob as cancelled:
-            return self._cut_short(goal, session, names, goal.why_it_must_end(), cancelled.best or best)
+            return self._cut_short(goal, session, goal.why_it_must_end(), cancelled.best or best)
         except WorkerFailure as failure:
             self._node.get_logger().warning(f"a goal failed: {failure}")
             code = Result.CODE_INTERNAL if failure.kind is FailureKind.ERROR else Result.CODE_WORKER_FAILED
-            return Result(code=code, message=str(failure), result=refusal_message(*names, refusal_of_failure(failure)))
+            return Result(
+                code=code, message=str(failure), result=refusal_message(*goal.names, refusal_of_failure(failure))
+            )
         if answer.best_so_far is not None:  # the budget's seconds were spent
-            return self._cut_short(goal, session, names, Result.CODE_DEADLINE, answer)
-        self._tell(goal, session, names, Feedback.STAGE_SCALE, "length of the translation", 1.0, answer)
+            return self._cut_short(goal, session, Result.CODE_DEADLINE, answer)
+        self._tell(goal, session, Feedback.STAGE_SCALE, "length of the translation", 1.0, answer)
         answer = session.scaled(answer, view_a, view_b)
         return self._answered(goal, session, answer, view_a, view_b)
 
@@ -214,9 +215,7 @@ class EstimateAction:
         text = "a pose" if found.status == RelativePose.STATUS_OK else f"refused: {found.reason}"
         return Result(code=Result.CODE_OK, message=text, result=found)
 
-    def _wait_for_models(
-        self, goal: RunningGoal, worker: PairWorker, session: Session, names: tuple[KeyframeId, KeyframeId]
-    ) -> None:
+    def _wait_for_models(self, goal: RunningGoal, worker: PairWorker, session: Session) -> None:
         is_told = False
         while (status := worker.status).state in _LOADING:
             if not goal.goal.wait_for_models:
@@ -225,7 +224,7 @@ class EstimateAction:
             if code := goal.why_it_must_end():
                 raise GoalProblem(code, f"{_WHY[code]} while models were loading")
             if not is_told:
-                self._tell(goal, session, names, Feedback.STAGE_LOADING, "models are loading", 0.0, None)
+                self._tell(goal, session, Feedback.STAGE_LOADING, "models are loading", 0.0, None)
                 is_told = True
             worker.wait_while(_LOADING, _LOOK)
 
@@ -233,7 +232,6 @@ class EstimateAction:
         self,
         goal: RunningGoal,
         session: Session,
-        names: tuple[KeyframeId, KeyframeId],
         stage: int,
         text: str,
         fraction: float,
@@ -241,7 +239,7 @@ class EstimateAction:
     ) -> None:
         feedback = Feedback(stage=stage, text=text, fraction=min(max(float(fraction), 0.0), 1.0))
         if best is None:
-            feedback.best = refusal_message(*names, Refusal(RefusalReason.CANCELLED, "nothing has been found yet"))
+            feedback.best = refusal_message(*goal.names, Refusal(RefusalReason.CANCELLED, "nothing has been found yet"))
         else:
             feedback.best = session.message(best)
         goal.handle.publish_feedback(feedback)
@@ -250,7 +248,6 @@ class EstimateAction:
     def _cut_short(
         goal: RunningGoal,
         session: Session,
-        names: tuple[KeyframeId, KeyframeId],
         code: int,
         answer: PairAnswer | None,
     ) -> Result:
@@ -258,7 +255,7 @@ class EstimateAction:
         why = _WHY[code]
         if answer is None:
             refusal = Refusal(RefusalReason.CANCELLED, f"{why} before anything was found")
-            return Result(code=code, message=refusal.text, result=refusal_message(*names, refusal))
+            return Result(code=code, message=refusal.text, result=refusal_message(*goal.names, refusal))
         if answer.selected is None:
             refusal = Refusal(RefusalReason.CANCELLED, f"{why} before an answer was found")
             answer = replace(answer, refusal=refusal)
@@ -273,11 +270,7 @@ class EstimateAction:
             Result.CODE_INVALID_REQUEST: RefusalReason.BAD_INPUT,
             Result.CODE_UNKNOWN_KEYFRAME: RefusalReason.BAD_INPUT,
         }.get(code, RefusalReason.CANCELLED)
-        try:
-            names = keyframes_of_goal(goal.goal)
-        except GoalProblem:  # the stamps themselves are what is wrong
-            names = (KeyframeId("", 0), KeyframeId("", 0))
-        return Result(code=code, message=text, result=refusal_message(*names, Refusal(reason, text)))
+        return Result(code=code, message=text, result=refusal_message(*goal.names, Refusal(reason, text)))
 
 
 def _ended(handle: ServerGoalHandle, result: Result) -> Result:

@@ -12,7 +12,7 @@ from rclpy.clock import Clock
 
 from interpose_ros.action import EstimateRelativePose
 from interpose_ros.ros.conversions import NANOSECONDS, nanoseconds_from_stamp
-from interpose_ros.ros.goal_views import GoalProblem
+from interpose_ros.ros.goal_views import GoalProblem, keyframes_of_goal
 
 Result = EstimateRelativePose.Result
 
@@ -27,11 +27,15 @@ class RunningGoal:
         handle: of the action server.
         clock: the node's, which the deadline is told on.
         number: for the thread's name.
+
+    Attributes:
+        names: of keyframes A and B.
     """
 
     def __init__(self, handle: ServerGoalHandle, clock: Clock, number: int) -> None:
         self.handle = handle
         self.goal: EstimateRelativePose.Goal = handle.request
+        self.names = keyframes_of_goal(self.goal)
         self.thread: threading.Thread | None = None
         self.number = number
         self._clock = clock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
 from interpose_ros.action import EstimateRelativePose
 from interpose_ros.msg import KeyframeId as KeyframeIdMessage
@@ -54,13 +55,12 @@ def views_of_goal(goal: EstimateRelativePose.Goal, session: Session) -> tuple[Vi
 
 
 def keyframes_of_goal(goal: EstimateRelativePose.Goal) -> tuple[KeyframeId, KeyframeId]:
-    """What a goal names, for a result without views; whether it is held or sensible is not looked at."""
+    """What a goal names, for a result without views; a stamp that is none counts as 0."""
     if goal.image_a.data or goal.image_b.data:
-        headers = (goal.image_a.header, goal.image_b.header)
-        a, b = (KeyframeId(header.frame_id, nanoseconds_from_stamp(header.stamp)) for header in headers)
+        a, b = goal.image_a.header, goal.image_b.header
     else:
-        a, b = _name(goal.keyframe_a), _name(goal.keyframe_b)
-    return a, b
+        a, b = goal.keyframe_a, goal.keyframe_b
+    return _said_name(a), _said_name(b)
 
 
 def drop_images(goal: EstimateRelativePose.Goal) -> None:
@@ -100,6 +100,11 @@ def _name(message: KeyframeIdMessage) -> KeyframeId:
     if message.stamp.nanosec >= NANOSECONDS:
         raise _invalid(f"stamp.nanosec of a keyframe is {message.stamp.nanosec}: it must be below {NANOSECONDS}")
     return KeyframeId(message.frame_id, nanoseconds_from_stamp(message.stamp))
+
+
+def _said_name(named: Header | KeyframeIdMessage) -> KeyframeId:
+    stamp_ns = nanoseconds_from_stamp(named.stamp) if named.stamp.nanosec < NANOSECONDS else 0
+    return KeyframeId(named.frame_id, stamp_ns)
 
 
 def _invalid(text: str) -> GoalProblem:

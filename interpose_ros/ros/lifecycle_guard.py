@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import traceback
+from collections.abc import Callable
+from typing import Any
+
 from lifecycle_msgs.srv import ChangeState
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.service import Service
 
 
@@ -30,3 +35,17 @@ def guard_transitions(node: LifecycleNode) -> None:
             return ChangeState.Response(success=False)
 
     service.callback = guarded
+
+
+def logged(transition: Callable[..., TransitionCallbackReturn]) -> Callable[..., TransitionCallbackReturn]:
+    """Say in the log what error a transition ends with; rclpy keeps it to itself."""
+
+    @functools.wraps(transition)
+    def guarded(self: Any, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(self, state)
+        except Exception:
+            self.get_logger().error(f"{transition.__name__} failed:\n{traceback.format_exc()}")
+            return TransitionCallbackReturn.ERROR
+
+    return guarded

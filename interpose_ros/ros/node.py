@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 
 import rclpy
@@ -30,7 +31,7 @@ from interpose_ros.ros.diagnostics import node_status, parameters_status, tf_sta
 from interpose_ros.ros.displays import Displays
 from interpose_ros.ros.estimate_action import EstimateAction
 from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyframe_choice_from
-from interpose_ros.ros.lifecycle_guard import guard_transitions
+from interpose_ros.ros.lifecycle_guard import guard_transitions, logged
 from interpose_ros.ros.live_parameters import LiveParameters, readable, unknown_parameters
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.overlap_choice import StreamOverlap
@@ -39,7 +40,7 @@ from interpose_ros.ros.parameters import declare_parameters, read_parameters
 from interpose_ros.ros.relative_pose import keyframe_id_message
 from interpose_ros.ros.scale_finder import ScaleFinder
 from interpose_ros.ros.session import Session
-from interpose_ros.ros.subscriptions import PATIENCE, MeetingSubscription, compressed_topic
+from interpose_ros.ros.subscriptions import PATIENCE, MeetingSubscription, compressed_topic, overridden_quality
 from interpose_ros.ros.tf_link import TfLink
 from interpose_ros.ros.topic_status import topics_status
 from interpose_ros.srv import GetRelativePose, ListKeyframes
@@ -67,6 +68,8 @@ class InterposeNode(LifecycleNode):
         self._overlap: StreamOverlap | None = None
         self._keyframe_choice: KeyframeChoice = EveryImage()
         self._session: Session | None = None
+        # Transitions run on a thread of their own, beside the timers.
+        self._subscribing = threading.Lock()
         self._subscriptions_in: list[MeetingSubscription] = []
         self._session_timers: list[Timer] = []
         self._tf_link: TfLink | None = None
@@ -94,6 +97,9 @@ class InterposeNode(LifecycleNode):
         """Read the parameters, look at every file, and load the networks; those that take long load on."""
         try:
             self._config, self._core_config = read_parameters(self)
+            images = [topic for prefix in ("keyframe/", "") for pair in self._topics(prefix) for topic in pair]
+            for topic in (*images, *self._config.topics("depth"), "odom"):
+                overridden_quality(self, self.resolve_topic_name(topic))  # so that a wrong one is said now
             limits = self._config.worker.limits()
             self._worker = PairWorker(self._core_config, limits, self.warn)
             if self._config.keyframe_source == "stream" and self._config.keyframe_choice == "overlap":
@@ -112,6 +118,7 @@ class InterposeNode(LifecycleNode):
             return self._cannot_configure(f"\n{traceback.format_exc()}")
         return super().on_configure(state)
 
+    @logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
         assert self._worker is not None
@@ -144,12 +151,14 @@ class InterposeNode(LifecycleNode):
         self.get_logger().info("active")
         return result
 
+    @logged
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, and give up what is under way."""
         self._contact.set_active(False)
         self._end_session()
         return super().on_deactivate(state)
 
+    @logged
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let the networks go."""
         self._end_workers()
@@ -163,6 +172,7 @@ class InterposeNode(LifecycleNode):
         self._end_workers()
         self._contact.join(STOP_TIMEOUT)
 
+    @logged
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let everything go."""
         self._contact.set_active(False)
@@ -218,8 +228,9 @@ class InterposeNode(LifecycleNode):
 
     def keyframe_added(self, view: View) -> None:
         """Depth is kept for it."""
-        if self._scale is not None:
-            self._scale.keyframe_added(view)
+        scale = self._scale
+        if scale is not None:
+            scale.keyframe_added(view)
 
     def answered(self, answer: PairAnswer, view_a: View, view_b: View) -> None:
         """Show an answer to whoever looks."""
@@ -271,8 +282,9 @@ class InterposeNode(LifecycleNode):
         return response
 
     def _on_jump_back(self, jump: TimeJump) -> None:
-        if self._tf_link is not None:
-            self._tf_link.time_jumped_back()
+        link = self._tf_link
+        if link is not None:
+            link.time_jumped_back()
         if self._session is not None:
             self.get_logger().warning(
                 f"time jumped back by {-jump.delta.nanoseconds / 1e9:.3f} s: forgetting keyframes"
@@ -280,18 +292,20 @@ class InterposeNode(LifecycleNode):
             self._forget("time jumped back")
 
     def _forget(self, reason: str) -> None:
-        if self._scale is not None:
-            self._scale.forget_keyframes()
-        if self._session is not None:
-            self._session.reset(reason)
+        scale, session = self._scale, self._session
+        if scale is not None:
+            scale.forget_keyframes()
+        if session is not None:
+            session.reset(reason)
 
     def _check(self) -> None:
-        for subscription in self._subscriptions_in:
-            subscription.check()
-        if self._scale is not None:
-            self._scale.check()
-        if self._session is not None:
-            self._session.intake.look_again()
+        with self._subscribing:
+            for subscription in self._subscriptions_in:
+                subscription.check()
+            if self._scale is not None:
+                self._scale.check()
+            if self._session is not None:
+                self._session.intake.look_again()
 
     def _send_diagnostics(self) -> None:
         session = self._session
@@ -309,8 +323,9 @@ class InterposeNode(LifecycleNode):
         if session is not None:
             message.status.append(tf_status(name, session))
             message.status.append(topics_status(name, self._subscriptions_in))
-        if self._scale is not None:
-            message.status.extend(self._scale.statuses(name))
+        scale = self._scale
+        if scale is not None:
+            message.status.extend(scale.statuses(name))
         self._diagnostics_publisher.publish(message)
 
     def _on_parameters(self, config: NodeConfig) -> None:
@@ -347,29 +362,35 @@ class InterposeNode(LifecycleNode):
     def _subscribe(self, prefix: str, on_image, reliability: ReliabilityPolicy, patience: float | None) -> None:
         assert self._session is not None
         on_info = self._session.intake.add_camera_info
-        is_compressed = self._config.image_transport == "compressed"
-        for image, info in zip(*map(self._config.topics, (f"{prefix}image", f"{prefix}camera_info")), strict=True):
-            topic = compressed_topic(self, image) if is_compressed else image
-            image_type = CompressedImage if is_compressed else Image
+        image_type = CompressedImage if self._config.image_transport == "compressed" else Image
+        for image, info in self._topics(prefix):
             self._subscriptions_in += [
-                MeetingSubscription(self, image_type, topic, on_image, reliability, patience),
+                MeetingSubscription(self, image_type, image, on_image, reliability, patience),
                 MeetingSubscription(self, CameraInfo, info, on_info, reliability, patience),
             ]
 
+    def _topics(self, prefix: str) -> list[tuple[str, str]]:
+        """Image and camera info of every camera; the prefix is that of keyframes, or empty for the stream."""
+        images, infos = self._config.topics(f"{prefix}image"), self._config.topics(f"{prefix}camera_info")
+        if self._config.image_transport == "compressed":
+            images = [compressed_topic(self, image) for image in images]
+        return list(zip(images, infos, strict=True))
+
     def _end_session(self) -> None:
-        for timer in self._session_timers:
-            self.destroy_timer(timer)
-        self._session_timers = []
-        for subscription in self._subscriptions_in:
-            subscription.destroy()
-        self._subscriptions_in = []
-        link, self._tf_link = self._tf_link, None
-        if link is not None:
-            link.destroy()
-        scale, self._scale = self._scale, None
-        if scale is not None:
-            scale.destroy()
-        session, self._session = self._session, None
+        with self._subscribing:
+            for timer in self._session_timers:
+                self.destroy_timer(timer)
+            self._session_timers = []
+            for subscription in self._subscriptions_in:
+                subscription.destroy()
+            self._subscriptions_in = []
+            link, self._tf_link = self._tf_link, None
+            if link is not None:
+                link.destroy()
+            scale, self._scale = self._scale, None
+            if scale is not None:
+                scale.destroy()
+            session, self._session = self._session, None
         if not self._action.end_goals(STOP_TIMEOUT):
             self.get_logger().warning("a goal is still under way; its result will be dropped")
         if session is not None:

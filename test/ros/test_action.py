@@ -43,6 +43,10 @@ class Goals:
         self._client = ActionClient(running.node, EstimateRelativePose, "/interpose/estimate_relative_pose")
         assert self._client.wait_for_server(DISCOVERY)
 
+    def close(self) -> None:
+        """Forget the server."""
+        self._client.destroy()
+
     def send(self, goal: Goal):
         """The accepted goal's handle, with ``feedback`` growing; None where it was rejected."""
         feedback = []
@@ -86,8 +90,10 @@ def images(a: int = 0, b: int = 1, **options) -> Goal:
     )
 
 
-def known(a: int, b: int, **options) -> Goal:
-    return Goal(keyframe_a=name(a), keyframe_b=name(b), wait_for_models=True, **options)
+def known(a: int, b: int, keyframe_a_nanosec: int = 0, **options) -> Goal:
+    goal = Goal(keyframe_a=name(a), keyframe_b=name(b), wait_for_models=True, **options)
+    goal.keyframe_a.stamp.nanosec = keyframe_a_nanosec
+    return goal
 
 
 def rotation_error_deg(message: RelativePose, yaw: float) -> float:
@@ -122,7 +128,9 @@ def running():
 
 @pytest.fixture(scope="module")
 def goals(running):
-    return Goals(running)
+    found = Goals(running)
+    yield found
+    found.close()
 
 
 def test_two_images_are_answered_with_progress_and_all_candidates(running, goals):
@@ -167,6 +175,7 @@ def test_published_answers_reach_everybody(running, goals):
     ("change", "code", "told"),
     [
         (lambda g: Goal(), Result.CODE_INVALID_REQUEST, "give image_a and image_b"),
+        (lambda g: known(1, 999, keyframe_a_nanosec=2**32 - 1), Result.CODE_INVALID_REQUEST, "nanosec"),
         (lambda g: known(1, 1), Result.CODE_INVALID_REQUEST, "different"),
         (lambda g: known(1, 999), Result.CODE_UNKNOWN_KEYFRAME, "999"),
         (lambda g: setattr(g.image_b, "data", []), Result.CODE_INVALID_REQUEST, "image_b has no data"),
