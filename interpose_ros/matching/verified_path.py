@@ -121,7 +121,9 @@ def _seen_share(camera_from: Camera, camera_to: Camera, R_to_from: np.ndarray) -
     rays = camera_from.bearings(np.stack([u.ravel(), v.ravel()], axis=1)) @ R_to_from.T
     # A lens model may fold what lies far outside back into the image; without it nothing does.
     pixels = camera_to.without_distortion().project(rays)
-    inside: Bool[np.ndarray, "n"] = np.all((pixels >= 0) & (pixels <= [camera_to.width - 1, camera_to.height - 1]), 1)
+    inside: Bool[np.ndarray, "n"] = np.all(
+        (pixels >= -0.5) & (pixels < [camera_to.width - 0.5, camera_to.height - 0.5]), 1
+    )
     return float(inside.mean())
 
 

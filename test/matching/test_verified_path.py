@@ -1,0 +1,79 @@
+"""What views should match, and how far they do: worked out by hand, and on made-up links."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from interpose_ros.config import FramesConfig
+from interpose_ros.geometry.camera import Camera
+from interpose_ros.geometry.se3 import rotation_exp
+from interpose_ros.matching.features import LocalFeatures
+from interpose_ros.matching.matcher import Matches
+from interpose_ros.matching.store import MatchStore, VerifiedPair
+from interpose_ros.matching.verified_path import DuePairs, rotation_overlap, verify_path
+from interpose_ros.refusal import Refusal, RefusalReason
+from interpose_ros.views import KeyframeId, View
+
+# 90 degrees of view across.
+CAMERA = Camera(np.array([[160.0, 0, 159.5], [0, 160.0, 119.5], [0, 0, 1.0]]), 320, 240)
+
+
+def yaw(degrees: float) -> np.ndarray:
+    return rotation_exp(np.array([0.0, np.deg2rad(degrees), 0.0]))
+
+
+def test_overlap_of_turned_views():
+    assert rotation_overlap(CAMERA, CAMERA, np.eye(3)) == 1.0
+    # By 45 degrees the middle of one image is the border of the other.
+    assert rotation_overlap(CAMERA, CAMERA, yaw(45.0)) == pytest.approx(0.45, abs=0.1)
+    assert rotation_overlap(CAMERA, CAMERA, yaw(100.0)) == 0.0
+    assert rotation_overlap(CAMERA, CAMERA, yaw(180.0)) == 0.0
+
+
+def due(*rows: tuple[int, int, float, float, float]) -> DuePairs:
+    table = np.array(rows).reshape(-1, 5)
+    return DuePairs(table[:, :2].astype(np.int64), table[:, 2], table[:, 3], table[:, 4])
+
+
+def test_closure_is_the_share_found_across_the_worst_cut():
+    pairs = due(
+        (0, 1, 0.9, 100, 100),  # neighbours say nothing
+        (0, 2, 0.6, 100, 80),
+        (1, 3, 0.8, 100, 50),
+        (2, 4, 0.6, 100, 90),
+    )
+    # Across 1|2: weights 0.2 and 0.4 for 0.8 and 0.5; across 2|3: 0.4 and 0.2 for 0.5 and 0.9; ends have 0.8 and 0.9.
+    assert pairs.closure(5) == pytest.approx((0.2 * 0.8 + 0.4 * 0.5) / 0.6)
+
+
+def test_more_than_expected_does_not_make_up_for_what_is_missing():
+    assert due((0, 2, 0.9, 100, 300), (0, 3, 0.9, 100, 0)).closure(4) == pytest.approx(0.0)
+    assert due((0, 2, 0.9, 100, 300), (0, 3, 0.9, 100, 0)).closure(3) == pytest.approx(0.5)
+
+
+def test_nothing_due_is_nothing_missing():
+    assert due().closure(5) == 1.0
+    assert due((0, 1, 0.9, 100, 0)).closure(2) == 1.0
+
+
+class NoMatches(MatchStore):
+    """A store of views that have nothing in common; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
+    def pair(self, view_a: View, view_b: View):
+        self.asked.append((view_a.keyframe_id.stamp_ns, view_b.keyframe_id.stamp_ns))
+        nothing = LocalFeatures(np.zeros((0, 2)), np.zeros((0, 0), np.float32), 320, 240)
+        matches = Matches(np.zeros((0, 2), np.int64), np.zeros(0))
+        return VerifiedPair(nothing, nothing, matches, Refusal(RefusalReason.NO_OVERLAP, ""))
+
+
+def test_an_end_without_links_ends_it():
+    image = np.zeros((240, 320, 3), np.uint8)
+    views = [View(image, CAMERA, KeyframeId("camera", k)) for k in range(8)]
+    store = NoMatches()
+    found = verify_path(views, store, FramesConfig())
+    assert found.reason is RefusalReason.NO_OVERLAP
+    assert store.asked == [(0, 1), (0, 2), (0, 3)]
