@@ -5,7 +5,7 @@ and how each figure comes about stands in docs/selection.md. Progress goes to st
 
     python benchmarks/bench_selection.py                   # the list that is reported
     python benchmarks/bench_selection.py --development     # the panoramas that thresholds were chosen on
-    python benchmarks/bench_selection.py --full            # twice as many panorama pairs
+    python benchmarks/bench_selection.py --full            # twice as many panorama pairs, every kind of distractor
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
 PAIRS_PER_PANORAMA = 8
+DISTRACTORS, ALL_KINDS = 6, 11
+"""Kinds of distractors beside each true clip: of the list that is reported, and of the full one."""
 
 
 def main() -> None:
@@ -36,7 +38,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT / "data")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "bench" / "selection.json")
-    parser.add_argument("--full", action="store_true", help="twice as many pairs of every panorama")
+    parser.add_argument(
+        "--full", action="store_true", help="twice as many pairs of every panorama, each with every kind"
+    )
     parser.add_argument("--development", action="store_true", help="other panoramas, without the kinds held out")
     parser.add_argument("--pairs", type=int, help="only so many pairs per panorama, and of the desk")
     parser.add_argument("--scene", nargs="+", help="only these places, for example desk; the rest may be run apart")
@@ -60,7 +64,9 @@ def main() -> None:
 def run(selected: Selected, scenes: list[str] | None, processes: int, out: Path) -> list[dict[str, Any]]:
     """The rows of all pairs, which are also written whenever there is another."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    numbers = [number for number, case in enumerate(selected.cases()) if scenes is None or case.scene in scenes]
+    places = [case.scene for case in selected.cases()]
+    numbers = [number for number, place in enumerate(places) if scenes is None or place in scenes]
+    numbers.sort(key=lambda number: places[:number].count(places[number]))  # all places in turn
     rows: list[dict[str, Any]] = []
     with ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, (selected,)) as workers:
         pending = [workers.submit(_row, number) for number in numbers]
@@ -102,7 +108,7 @@ class _Worker:
     """What a process keeps: the pairs, and matches by part."""
 
     def __init__(self, selected: Selected) -> None:
-        self.development = selected.development
+        self.development, self.distractors = selected.development, ALL_KINDS if selected.full else DISTRACTORS
         self.cases, self.places = selected.cases(), selected.places()
         self.benches = {part: Bench(part) for part in sorted({case.part for case in self.cases})}
 
@@ -121,7 +127,11 @@ def _row(number: int) -> dict[str, Any]:
     assert _worker is not None
     case, start = _worker.cases[number], time.process_time()
     bench, before = _worker.benches[case.part], _worker.benches[case.part].matched
-    clips = [c for c in clips_of(case, _worker.places, number) if not (_worker.development and c.kind in HELD_OUT)]
+    clips = [
+        c
+        for c in clips_of(case, _worker.places, number, _worker.distractors)
+        if not (_worker.development and c.kind in HELD_OUT)
+    ]
     bench.begin_pair()
     lists = {"with_true": clips, "without_true": [clip for clip in clips if not clip.is_true]}
     outcomes: dict[str, dict[str, Any]] = {}

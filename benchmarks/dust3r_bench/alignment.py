@@ -14,10 +14,10 @@ from dust3r_bench.reference import Reference, as_reference_output
 from dust3r_bench.scenes import ClipScene
 from interpose_ros.config import Dust3rConfig, InterposeConfig
 from interpose_ros.dust3r.alignment import align_subsets
-from interpose_ros.selection.subsets import evenly_spread
 from interpose_ros.interpolation.bridging import choose_bridging_frames
 from interpose_ros.interpolation.clip import LazyView
 from interpose_ros.matching.store import MatchStore
+from interpose_ros.selection.subsets import evenly_spread
 
 FRAMES = 14
 

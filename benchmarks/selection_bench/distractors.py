@@ -49,19 +49,20 @@ class ListedClips:
             yield made.clip
 
 
-def clips_of(case: Case, foreign: Sequence[Case], number: int) -> list[MadeClip]:
-    """One true clip and one of every kind of distractor, in random order.
+def clips_of(case: Case, foreign: Sequence[Case], number: int, distractors: int) -> list[MadeClip]:
+    """One true clip and one each of so many kinds of distractors, in random order.
 
     Args:
         case: the pair.
         foreign: cases of other places, of equal image size or not.
-        number: of the pair, which seeds everything and picks between variants.
+        number: of the pair, which seeds everything and picks the kinds so that all are about equally often there.
+        distractors: how many kinds.
     """
     rng = np.random.default_rng((11, number))
     other = [c for c in foreign if c.scene != case.scene]
     stranger = other[int(rng.integers(len(other)))]
+    true = {TRUE_KINDS[number % 2]: lambda: _time_warped(case, rng) if number % 2 else _true(case)}
     kinds: dict[str, Callable[[], list[Image]]] = {
-        TRUE_KINDS[number % 2]: lambda: _time_warped(case, rng) if number % 2 else _true(case),
         "shot_cut": lambda: _shot_cut(case),
         "frozen_a": lambda: _frozen(case.view_a.image, rng),
         "frozen_b": lambda: _frozen(case.view_b.image, rng),
@@ -74,7 +75,10 @@ def clips_of(case: Case, foreign: Sequence[Case], number: int) -> list[MadeClip]
         "wrong_sense_warped": lambda: _pan_warped(case, -rng.uniform(0.6, 1.0), rng),
         "repeated_structure": lambda: _along_repetition(case, rng),
     }
-    made = [_made(case, kind, make(), number) for kind, make in kinds.items()]
+    names = list(kinds)
+    taken = {names[(number * distractors + k) % len(names)] for k in range(min(distractors, len(names)))}
+    chosen = {**true, **{name: make for name, make in kinds.items() if name in taken}}
+    made = [_made(case, kind, make(), number) for kind, make in chosen.items()]
     return [made[k] for k in rng.permutation(len(made))]
 
 
