@@ -78,7 +78,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_pair_file(pairs: Path, options: argparse.Namespace) -> int:
+def run_pair_file(pairs: Path, options: argparse.Namespace) -> None:
     """Make or continue a run of a pair file with the options of ``add_run_options``; prints the headline figures."""
     from tqdm import tqdm
 
@@ -106,8 +106,26 @@ def run_pair_file(pairs: Path, options: argparse.Namespace) -> int:
         summary = evaluate(pairs, options.out, RunSettings(config, tools), engine, on_row)
     print(summary_text(summary))
     print(f"\n{options.out / 'summary.json'} has all figures, {options.out / 'rows.jsonl'} every pair")
-    return EXIT_OK
+
+
+def report_run(options: argparse.Namespace) -> None:
+    """Write report.html into the folder of a run, and a 3D recording where one is asked for.
+
+    Raises:
+        ValueError: the recording needs a package that is not installed.
+    """
+    from interpose_ros.evaluation.report.write import write_report
+
+    print(write_report(options.out))
+    if options.rerun:
+        from interpose_ros.evaluation.report.rerun_recording import write_recording
+        from interpose_ros.evaluation.report.run_folder import read_run
+
+        write_recording(read_run(options.out), options.rerun)
+        print(options.rerun)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    return run_pair_file(options.pairs, options)
+    run_pair_file(options.pairs, options)
+    report_run(options)
+    return EXIT_OK

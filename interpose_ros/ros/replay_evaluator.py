@@ -35,6 +35,7 @@ from interpose_ros.evaluation.replay.images import file_suffix, image_stamps, wr
 from interpose_ros.evaluation.replay.topics import image_topic
 from interpose_ros.evaluation.replay.trajectory_file import write_trajectories
 from interpose_ros.evaluation.replay.truth import Truth, read_truth
+from interpose_ros.evaluation.report.write import write_report
 from interpose_ros.evaluation.run import ROWS, write_summary
 from interpose_ros.evaluation.run_record import OtherRunError, begin_run
 from interpose_ros.evaluation.summary import SEED, summarise
@@ -154,6 +155,7 @@ def evaluate_replay(arguments: argparse.Namespace, node: Node) -> dict[str, Any]
     write_summary(folder, summary)
     print(summary_text(summary))
     print(write_trajectories(folder))
+    print(write_report(folder))
     return summary
 
 

@@ -65,18 +65,18 @@ def test_every_kind_of_bag_gives_the_same_pairs(kind, compressed, tmp_path):
         assert pair.intrinsics_a == (60.0, 60.0, 31.5, 23.5)
 
 
-@pytest.mark.parametrize("kind", ["mcap", "ros 1"])
 @pytest.mark.parametrize(
-    ("truth", "settings"),
+    ("kind", "truth", "settings"),
     [
-        ("PoseStamped", TruthSettings()),
-        ("PoseWithCovarianceStamped", TruthSettings(body_frame=bags.BASE)),
-        ("PoseWithCovarianceStamped", TruthSettings(T_body_camera=bags.T_BASE_CAMERA)),
-        ("Odometry", TruthSettings()),
-        ("TransformStamped", TruthSettings()),
-        ("tf", TruthSettings("/tf")),
-        ("tf", TruthSettings("/tf", world_frame="odom")),
-        ("tf", TruthSettings("/tf", "world", bags.BASE, bags.T_BASE_CAMERA)),
+        ("mcap", "PoseStamped", TruthSettings()),
+        ("mcap", "PoseWithCovarianceStamped", TruthSettings(body_frame=bags.BASE)),
+        ("mcap", "PoseWithCovarianceStamped", TruthSettings(T_body_camera=bags.T_BASE_CAMERA)),
+        ("mcap", "Odometry", TruthSettings()),
+        ("ros 1", "Odometry", TruthSettings()),
+        ("ros 1", "TransformStamped", TruthSettings()),
+        ("mcap", "tf", TruthSettings("/tf")),
+        ("ros 1", "tf", TruthSettings("/tf", world_frame="odom")),
+        ("mcap", "tf", TruthSettings("/tf", "world", bags.BASE, bags.T_BASE_CAMERA)),
     ],
 )
 def test_truth_of_every_type_goes_through_the_extrinsic(kind, truth, settings, tmp_path):
@@ -137,6 +137,14 @@ def test_pairs_by_gap_and_at_most_so_many(tmp_path):
     assert some != others
     with pytest.raises(ReplayError, match="no pair of the 7 keyframes"):
         taken(bag, tmp_path / "none", pairs="gap", gaps=(50,))
+
+
+def test_pairs_by_measured_overlap(tmp_path):
+    bag = drive(tmp_path)
+    apart = taken(bag, tmp_path / "apart", period=1.0, pairs="overlap", overlap=(0.0, 0.1))
+    assert len(apart["pairs"]) == 6, "pictures of noise share nothing"
+    with pytest.raises(ReplayError, match="widen --gap or --overlap"):
+        taken(bag, tmp_path / "near", period=1.0, pairs="overlap", overlap=(0.5, 1.0))
 
 
 def test_frames_in_between_are_those_of_the_stream(tmp_path):
@@ -324,7 +332,7 @@ def test_the_command_writes_a_run_and_goes_on_with_it(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "13 images on /front/image_raw, 13 of them with known pose; truth: /vicon/pose" in printed
     assert "4 keyframes by time, 3 pairs by gap" in printed
-    names = {"run.json", "rows.jsonl", "summary.json", "pairs.json", "replay.json", "truth.tum", "trajectory.tum"}
+    names = {"run.json", "rows.jsonl", "summary.json", "report.html", "pairs.json", "truth.tum", "trajectory.tum"}
     assert names <= {path.name for path in out.iterdir()}
     rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
     assert [row["status"] for row in rows] == ["no_overlap"] * 3, "noise is no place"

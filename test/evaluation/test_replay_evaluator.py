@@ -136,6 +136,7 @@ def test_a_played_bag_is_evaluated_and_ends_by_itself(tmp_path):
     assert all(Path(row[name]).is_file() for row in rows for name in ("image0", "image1"))
     assert json.loads((out / "summary.json").read_text())["refused"] == len(rows)
     assert len(read_tum_trajectory(out / "truth.tum").stamps_ns) == IMAGES
+    assert (out / "report.html").is_file()
 
 
 class Recorded:

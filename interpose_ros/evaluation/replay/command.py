@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from interpose_ros.evaluation.evaluate_command import add_run_options, run_pair_file
+from interpose_ros.evaluation.evaluate_command import add_run_options, report_run, run_pair_file
 from interpose_ros.evaluation.journal import write_atomically
 from interpose_ros.evaluation.replay.bag import ReplayError, open_bag
 from interpose_ros.evaluation.replay.truth import TruthSettings, extrinsic
+from interpose_ros.exit_status import EXIT_OK
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -110,7 +111,7 @@ def _replay(options: argparse.Namespace) -> int:
     if options.list:
         with open_bag(options.bag) as bag:
             print(bag.listing())
-        return 0
+        return EXIT_OK
     from interpose_ros.evaluation.replay.drive import read_drive
     from interpose_ros.evaluation.replay.trajectory_file import write_trajectories
 
@@ -126,9 +127,10 @@ def _replay(options: argparse.Namespace) -> int:
     if content["asked"] != asked:
         raise ReplayError(f"{options.out} holds the replay of another bag, or with other settings: choose another DIR")
     print("\n".join(content["notes"]))
-    status = run_pair_file(options.out / "pairs.json", options)
+    run_pair_file(options.out / "pairs.json", options)
     print(write_trajectories(options.out))
-    return status
+    report_run(options)
+    return EXIT_OK
 
 
 def _settings(options: argparse.Namespace) -> Any:
