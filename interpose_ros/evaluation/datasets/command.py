@@ -50,7 +50,8 @@ def _convert(options: argparse.Namespace) -> int:
 
     layout = LAYOUTS[options.layout]
     print(f"reading {layout.title} in {options.folder}")
-    scenes = layout.scenes(options.folder)
+    with tqdm(desc="scenes", unit="scene", leave=False) as bar:
+        scenes = layout.scenes(options.folder, bar.update)
     photos = sum(len(scene.photos) for scene in scenes)
     print(f"{len(scenes)} scenes, {photos} images with poses")
     if options.overlap and not any(photo.depth for scene in scenes for photo in scene.photos):
@@ -65,7 +66,8 @@ def _convert(options: argparse.Namespace) -> int:
         if not pairs:
             print(f"{wanted.name}: no pair")
             continue
-        write_pair_file(path, pairs, wanted, settings)
+        with tqdm(total=len(pairs), desc=f"writing {path.name}", unit="pair", leave=False) as bar:
+            write_pair_file(path, pairs, wanted, settings, bar.update)
         written += 1
         print(f"{path}: {len(pairs)} pairs of {len({pair.scene.name for pair in pairs})} scenes")
     if not written:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from interpose_ros.evaluation.datasets import cambridge, euroc, kitti, navi, nerfstudio, scannet, seven_scenes, tum
 from interpose_ros.evaluation.datasets.photos import Scene, scenes_or_error
@@ -28,13 +29,21 @@ class Layout:
     yaw_bins: tuple[tuple[float, float], ...]
     unit: str
 
-    def scenes(self, folder: Path) -> list[Scene]:
+    def scenes(self, folder: Path, progress: Callable[[], Any] = lambda: None) -> list[Scene]:
         """The scenes of a folder.
+
+        Args:
+            folder: the data set, or one scene of it.
+            progress: called with every scene that was read.
 
         Raises:
             DatasetError: it holds none, or a file of one is damaged.
         """
-        return list(scenes_or_error(self.reader(folder), folder, self.title, self.looked_for))
+        found = []
+        for scene in scenes_or_error(self.reader(folder), folder, self.title, self.looked_for):
+            found.append(scene)
+            progress()
+        return found
 
 
 _OUTWARD = ((50.0, 65.0), (65.0, 90.0))

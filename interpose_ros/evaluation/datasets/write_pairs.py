@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,22 @@ class PairFileSettings:
     seed: int
 
 
-def write_pair_file(path: Path, pairs: Sequence[DrawnPair], drawn_from: Bin, settings: PairFileSettings) -> None:
+def write_pair_file(
+    path: Path,
+    pairs: Sequence[DrawnPair],
+    drawn_from: Bin,
+    settings: PairFileSettings,
+    progress: Callable[[], Any] = lambda: None,
+) -> None:
     """Write the pairs; images that are resized go into a folder beside the file.
 
     Raises:
         DatasetError: an image cannot be read.
     """
+    entries = []
+    for pair in pairs:
+        entries.append(_entry(path, pair, settings))
+        progress()
     content = {
         "name": f"{settings.layout}-{drawn_from.name}",
         "protocol": f"{settings.layout}-{drawn_from.name}",
@@ -52,7 +62,7 @@ def write_pair_file(path: Path, pairs: Sequence[DrawnPair], drawn_from: Bin, set
         "translation_unit": settings.unit,
         "seed": settings.seed,
         "size": settings.size,
-        "pairs": [_entry(path, pair, settings) for pair in pairs],
+        "pairs": entries,
     }
     write_atomically(path, json.dumps(content) + "\n")
 
