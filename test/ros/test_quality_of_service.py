@@ -1,5 +1,8 @@
 """Quality of service that the user overrides; messages that the middleware lost are counted."""
 
+import subprocess
+import sys
+
 import pytest
 
 pytestmark = pytest.mark.ros
@@ -11,7 +14,7 @@ from sensor_msgs.msg import Image
 
 from interpose_ros.ros.subscriptions import MeetingSubscription, overridden_quality
 
-from .running_node import DISCOVERY, RunningNode
+from .running_node import DISCOVERY, SCRIPT, RunningNode
 
 
 @pytest.fixture
@@ -50,6 +53,19 @@ def test_what_is_overridden_is_subscribed_and_stays(node):
     assert offered.qos_profile.reliability == ReliabilityPolicy.RELIABLE
     assert publisher is not None
     assert subscription.lost == 0
+
+
+def test_a_wrong_override_stops_the_configuration_with_a_sentence():
+    override = "qos_overrides./image.subscription.reliability:=hopeful"
+    ended = subprocess.run(
+        [sys.executable, str(SCRIPT), "--ros-args", "-p", "autostart:=true", "-p", override],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "reliability is 'hopeful': one of" in ended.stderr
 
 
 def test_the_node_takes_overrides_and_says_what_was_lost():
