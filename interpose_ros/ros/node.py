@@ -40,13 +40,7 @@ from interpose_ros.ros.parameters import declare_parameters, read_parameters
 from interpose_ros.ros.relative_pose import keyframe_id_message
 from interpose_ros.ros.scale_finder import ScaleFinder
 from interpose_ros.ros.session import Session
-from interpose_ros.ros.subscriptions import (
-    PATIENCE,
-    MeetingSubscription,
-    compressed_topic,
-    overridden_quality,
-    overridden_quality,
-)
+from interpose_ros.ros.subscriptions import PATIENCE, MeetingSubscription, compressed_topic, overridden_quality
 from interpose_ros.ros.tf_link import TfLink
 from interpose_ros.ros.topic_status import topics_status
 from interpose_ros.srv import GetRelativePose, ListKeyframes
