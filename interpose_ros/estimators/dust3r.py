@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from interpose_ros.dust3r.network import Dust3rNetwork
 from interpose_ros.dust3r.pair_pose import PairPose, PairPoseFailure, pair_pose
 from interpose_ros.dust3r.preprocess import PreparedView, prepare_view
 from interpose_ros.estimators.protocol import PoseEstimate
+from interpose_ros.geometry.cloud import Cloud, colours_at
 from interpose_ros.geometry.distances import direction_distance, rotation_distance
 from interpose_ros.matching.two_view import MotionModel
 from interpose_ros.models.registry import locate_weights
@@ -191,9 +192,10 @@ class Dust3rEstimator:
             # Frames that nobody calibrated should look as if the keyframes' camera had taken them.
             evidence["focal_deviation"] = max(focals)
         between = tuple(views[result.views[p]].view for p in linked if 0 < p < len(result.views) - 1)
-        return self._estimate(
+        estimate = self._estimate(
             T_b_a, baseline, result.edge_rotation_error, result.edge_direction_error, between, evidence
         )
+        return estimate if estimate.direction_b_a is None else replace(estimate, cloud=_cloud(result, views, T_b_a))
 
     def _estimate(
         self,
@@ -218,6 +220,14 @@ class Dust3rEstimator:
             frames_used=between,
             evidence=evidence,
         )
+
+
+def _cloud(result: AlignedSubset, views: Sequence[PreparedView], T_b_a: Float[np.ndarray, "4 4"]) -> Cloud:
+    """The points that the alignment used, of every view, with their colours."""
+    seen = [(aligned, views[v].pixels) for v, aligned in zip(result.views, result.aligned, strict=True) if aligned]
+    points = [aligned.points_first[aligned.weights > 0] for aligned, _ in seen]
+    colours = [colours_at(image, aligned.pixels[aligned.weights > 0]) for aligned, image in seen]
+    return Cloud(np.concatenate(points) / np.linalg.norm(T_b_a[:3, 3]), np.concatenate(colours))
 
 
 def _disagreement(result: PairPose) -> tuple[float, float]:

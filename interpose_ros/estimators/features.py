@@ -8,10 +8,11 @@ import numpy as np
 
 from interpose_ros.config import FramesConfig
 from interpose_ros.estimators.protocol import PoseEstimate
+from interpose_ros.geometry.cloud import Cloud
 from interpose_ros.geometry.distances import rotation_distance
 from interpose_ros.geometry.se3 import inverse
 from interpose_ros.matching.store import MatchStore
-from interpose_ros.matching.structure import reconstruct
+from interpose_ros.matching.structure import NOTHING, Structure, reconstruct
 from interpose_ros.matching.two_view import MotionModel
 from interpose_ros.matching.verified_path import verify_path
 from interpose_ros.refusal import Refusal, RefusalReason
@@ -40,7 +41,8 @@ class FeaturesEstimator:
         covariance = path.rotation_covariance
 
         moving = any(link.geometry.direction_b_a is not None for link in links)
-        poses = reconstruct(views, [self._store.features(view) for view in views], links) if moving else {}
+        structure = reconstruct(views, [self._store.features(view) for view in views], links) if moving else NOTHING
+        poses = structure.poses
         if 0 not in poses or count - 1 not in poses:
             if any(link.geometry.model is not MotionModel.ROTATION for link in path.bridge.links):
                 return Refusal(RefusalReason.INCONSISTENT, "the camera moved, but no structure connects A and B")
@@ -68,6 +70,7 @@ class FeaturesEstimator:
             direction_stddev=float(np.sqrt(np.trace(covariance))) if measurable else float("nan"),
             frames_used=tuple(views[1:-1]),
             evidence=evidence,
+            cloud=_cloud(structure, length) if measurable else None,
         )
 
     def estimate_many(
@@ -75,6 +78,12 @@ class FeaturesEstimator:
     ) -> Sequence[PoseEstimate | Refusal]:
         """Pose of every subset's last view with respect to its first. Matches are made once; every K is believed."""
         return [self.estimate([views[number] for number in subset]) for subset in subsets]
+
+
+def _cloud(structure: Structure, length: float) -> Cloud:
+    """The structure's points in the first view's frame, in units of the distance between first and last view."""
+    T_a_w = structure.poses[0]
+    return Cloud((structure.points_w @ T_a_w[:3, :3].T + T_a_w[:3, 3]) / length, structure.colours)
 
 
 def _centre(T_i_w: np.ndarray) -> np.ndarray:

@@ -7,26 +7,46 @@ pose graph of two-view translations has not been measured against it.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pycolmap
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
+from interpose_ros.geometry.cloud import colours_at
 from interpose_ros.geometry.se3 import skew
 from interpose_ros.matching.features import LocalFeatures
 from interpose_ros.matching.view_graph import Link
 from interpose_ros.views import View
 
 
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """Poses and points; the scale is arbitrary.
+
+    Attributes:
+        poses: ``T_i_w`` of the views that could be placed, by view number; empty where no structure was found, as under
+            pure rotation.
+        points_w: points in the frame w.
+        colours: RGB, from one of the views that show the point.
+    """
+
+    poses: Mapping[int, Float[np.ndarray, "4 4"]]
+    points_w: Float[np.ndarray, "n 3"]
+    colours: UInt8[np.ndarray, "n 3"]
+
+
+NOTHING = Structure({}, np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
+
+
 def reconstruct(
     views: Sequence[View], features: Sequence[LocalFeatures], links: Sequence[Link], threads: int = 2
-) -> dict[int, Float[np.ndarray, "4 4"]]:
-    """Poses ``T_i_w`` of the views that could be placed, by view number; the scale is arbitrary.
+) -> Structure:
+    """Poses and points of views, as far as they could be placed.
 
     Points are undistorted beforehand, so that every lens model works with the same fixed pinhole cameras.
-    Returns an empty dictionary where no structure was found, as under pure rotation.
     """
     pycolmap.logging.minloglevel = 3
     with tempfile.TemporaryDirectory(prefix="interpose_ros_") as folder:
@@ -41,17 +61,26 @@ def reconstruct(
         options.extract_colors = False
         options.num_threads = threads
         models = pycolmap.incremental_mapping(database_path, folder, folder, options)
-        poses: dict[int, np.ndarray] = {}
-        for model in models.values():
-            if model.num_reg_images() <= len(poses):
-                continue
-            poses = {}
-            for image in model.images.values():
-                if image.has_pose:
-                    T = np.eye(4)
-                    T[:3] = image.cam_from_world().matrix()
-                    poses[int(image.name)] = T
-        return poses
+        largest = max(models.values(), key=lambda model: model.num_reg_images(), default=None)
+        return NOTHING if largest is None else _structure(largest, views, features)
+
+
+def _structure(model: pycolmap.Reconstruction, views: Sequence[View], features: Sequence[LocalFeatures]) -> Structure:
+    poses = {}
+    for image in model.images.values():
+        if image.has_pose:
+            T = np.eye(4)
+            T[:3] = image.cam_from_world().matrix()
+            poses[int(image.name)] = T
+    points, colours = [], []
+    for point in model.points3D.values():
+        seen = point.track.elements[0]
+        view = int(model.images[seen.image_id].name)
+        points.append(point.xyz)
+        colours.append(colours_at(views[view].image, features[view].keypoints[[seen.point2D_idx]])[0])
+    if not points:
+        return Structure(poses, NOTHING.points_w, NOTHING.colours)
+    return Structure(poses, np.array(points), np.array(colours))
 
 
 def _write_database(

@@ -66,6 +66,13 @@ def test_exact_pointmaps(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     assert [view.keyframe_id for view in estimate.frames_used] == [view.keyframe_id for view in views[1:-1]]
     assert estimate.evidence["views"] == count
     assert estimate.rotation_covariance[0, 0] == pytest.approx(np.radians(0.5) ** 2), "agreement alone predicts no less"
+    if count == 4:  # the images' grey values number them
+        last = estimate.cloud.points_a[estimate.cloud.colours[:, 0] == count - 1]
+        length = np.linalg.norm(true_pose(scene[0], scene[-1])[:3, 3])
+        in_last = length * (last @ estimate.R_b_a.T + estimate.direction_b_a)
+        pixels = np.rint(scene[-1].camera.project(in_last)).astype(int)
+        np.testing.assert_allclose(in_last[:, 2], scene[-1].depth[pixels[:, 1], pixels[:, 0]], rtol=0.05)
+        assert len(last) > 100
 
 
 def test_subsets_of_different_sizes_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
