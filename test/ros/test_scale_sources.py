@@ -11,9 +11,16 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 
+from interpose_ros.answer import Branch, Candidate, Overlap, PairAnswer, Scale, ScaleSource
+from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.geometry.se3 import inverse, transform_from_rotation_translation
+from interpose_ros.matching.two_view import MotionModel
 from interpose_ros.msg import RelativePose
+from interpose_ros.ros.node_config import NodeConfig
+from interpose_ros.ros.scale_finder import ScaleFinder
+from interpose_ros.selection.confidence import UNCALIBRATED_CONFIDENCE
 from interpose_ros.srv import ListKeyframes
+from interpose_ros.views import KeyframeId
 
 from . import room
 from .running_node import ANSWER, DISCOVERY, RunningNode, image_message, info_message
@@ -146,3 +153,27 @@ def test_depth_in_one_of_both_cameras_is_enough(answers, running):
     message = answers[pair]
     assert message.scale_source == RelativePose.SCALE_DEPTH, status(running).get("last_reason_for_no_scale")
     assert_right(message, pair, 0.1)
+
+
+def test_a_metric_network_is_heard_last():
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("scale", context=context)
+    quiet = {"odometry": {"use": False}, "depth": {"use": False}}
+    rig = {"baselines": ["left right 0.12"]}
+    estimate = PoseEstimate(
+        np.eye(3), np.array([1.0, 0, 0]), MotionModel.GENERAL, 1e-4 * np.eye(3), 0.05, length_b_a=2.0
+    )
+    candidate = Candidate("metric", None, estimate, UNCALIBRATED_CONFIDENCE, selected=True)
+    names = KeyframeId("left", 10**9), KeyframeId("right", 10**9)
+    answer = PairAnswer(*names, candidate, None, Branch.FRAMES, Overlap(0.4, 0.6), 80, (candidate,))
+
+    def scaled(**scale):
+        return ScaleFinder(node, NodeConfig(**quiet, scale=scale), []).scaled(answer)
+
+    assert scaled().scale == Scale(ScaleSource.MODEL, 2.0, 0.1 * 2.0)
+    assert scaled(use_model=False).scale is None
+    known = scaled(**rig)
+    assert known.scale.source is ScaleSource.BASELINE
+    assert "baseline says 0.120 m and model 2.000 m" in known.remark
+    rclpy.shutdown(context=context)
