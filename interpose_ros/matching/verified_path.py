@@ -7,6 +7,7 @@ other directly; where they do not, the chain has gone from one thing to another 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,10 +23,10 @@ from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.views import View
 
 CLOSURE_OVERLAP = 0.5
-"""Least overlap, by rotation alone, of two views that are expected to match directly."""
+"""Least overlap of two views that are expected to match directly."""
 
 CLOSURE_PARALLAX = np.deg2rad(10.0)
-"""Most parallax, added up along the path, with which rotation alone still tells what two views share."""
+"""Most parallax, added up along the path, with which it can still be told what two views share."""
 
 _LITTLE_OVERLAP = 0.4
 _GRID = 12
@@ -133,7 +134,7 @@ class DuePairs:
 
     Attributes:
         pairs: numbers of the views, the smaller first.
-        overlap: what both should see, by rotation alone.
+        overlap: what both should see at least, by rotation and parallax.
         expected: matches that they should have.
         found: matches that agree with the path.
     """
@@ -169,13 +170,15 @@ def due_pairs(
 ) -> DuePairs:
     """The pairs that should match, by the rotations ``R_i_w`` and links of a path; those not matched yet are."""
     count = len(views)
-    overlap = np.zeros((count, count))
+    parallax, overlap = _accumulated_parallax(count, links), np.zeros((count, count))
     for i in range(count):
         for j in range(i + 1, count):
             R_j_i = rotations[j] @ rotations[i].T
             if np.all(np.isfinite(R_j_i)):
-                overlap[i, j] = overlap[j, i] = rotation_overlap(views[i].camera, views[j].camera, R_j_i)
-    parallax = _accumulated_parallax(count, links)
+                turned = rotation_overlap(views[i].camera, views[j].camera, R_j_i)
+                # Parallax may have moved everything further out of sight, all of it the same way.
+                shifted = turned - parallax[i, j] / _field_of_view(views[i].camera)
+                overlap[i, j] = overlap[j, i] = max(shifted, 0.0)
     # What a view has shown that it can match, were the whole of it shared.
     matchable = np.zeros(count)
     for link in links:
@@ -198,6 +201,11 @@ def due_pairs(
             rows.append((i, j, overlap[i, j], expected, found))
     table = np.array(rows).reshape(-1, 5)
     return DuePairs(table[:, :2].astype(np.int64), table[:, 2], table[:, 3], table[:, 4])
+
+
+def _field_of_view(camera: Camera) -> float:
+    """Across the shorter side, in radians."""
+    return 2.0 * math.atan(0.5 * min(camera.width, camera.height) / camera.focal_length)
 
 
 def _accumulated_parallax(count: int, links: Sequence[Link]) -> Float[np.ndarray, "n n"]:

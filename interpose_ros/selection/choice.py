@@ -13,7 +13,12 @@ from interpose_ros.config import DecisionConfig, InterposeConfig
 from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.selection.consensus import Consensus, Vote, find_consensus
-from interpose_ros.selection.decision import reason_against_bridge, reason_against_pointmaps, refusal_of
+from interpose_ros.selection.decision import (
+    reason_against_bridge,
+    reason_against_imagined,
+    reason_against_pointmaps,
+    refusal_of,
+)
 from interpose_ros.selection.trust import bridge_trust
 
 REASON_AGAINST: Mapping[str, Callable[[Mapping[str, float], DecisionConfig], str | None]] = {
@@ -99,7 +104,7 @@ def clip_refusal(candidate: Candidate, config: DecisionConfig) -> Refusal | None
     refusal = refusal_of(candidate, config, REASON_AGAINST[candidate.estimator])
     if refusal is None and candidate.clip is not None and candidate.clip.generated:
         assert isinstance(candidate.result, PoseEstimate)
-        text = reason_against_bridge(candidate.result.evidence, config)
+        text = reason_against_imagined(candidate.result.evidence, config)
         refusal = None if text is None else Refusal(RefusalReason.LOW_CONFIDENCE, text)
     return refusal
 

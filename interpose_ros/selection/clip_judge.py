@@ -20,7 +20,7 @@ from interpose_ros.matching.verified_path import verify_path
 from interpose_ros.matching.view_graph import Link
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.selection.confidence import Calibration
-from interpose_ros.selection.decision import confidence_of, reason_against_bridge
+from interpose_ros.selection.decision import confidence_of, reason_against_imagined
 from interpose_ros.selection.subset_poses import SubsetPoses, score_clips
 from interpose_ros.selection.subsets import draw_subsets
 from interpose_ros.selection.trust import bridge_trust
@@ -120,7 +120,7 @@ class ClipJudge:
             results = self._subset_results(views)
         elif not self._joins_all:
             # Its vote would not count, and a network's forward passes are what costs most.
-            reason = reason_against_bridge(path.evidence, self._config.decision) or "there is no trust in the bridge"
+            reason = reason_against_imagined(path.evidence, self._config.decision) or "there is no trust in the bridge"
             return Refusal(RefusalReason.LOW_CONFIDENCE, f"{reason}; {self._estimator.name} was not asked")
         medoid, scores = _scores(results, pair_only)
         result = self._pose_over(views) if medoid is None or self._joins_all else medoid

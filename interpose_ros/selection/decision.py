@@ -39,13 +39,11 @@ def reason_against_pair(evidence: Mapping[str, float], config: DecisionConfig) -
 def reason_against_bridge(evidence: Mapping[str, float], config: DecisionConfig) -> str | None:
     """Why frames in between do not bridge two keyframes well enough; None where they do."""
     failure = _first_failure(
-        {**evidence, "agreement": 1.0 - evidence["contradiction"]},
+        evidence,
         (
             ("bridge_inliers", "verified matches on the weakest link", config.min_bridge_inliers),
             ("bridge_coverage", "of the image covered on the weakest link", config.min_bridge_coverage),
             ("bridge_score", "mean matcher score on the weakest link", config.min_bridge_score),
-            ("closure", "of the matches that frames seeing the same should have", config.min_closure),
-            ("agreement", "of the verified matches do not contradict the bridge", 1.0 - config.max_contradiction),
         ),
     )
     # Only an estimator that finds the rotation twice has this.
@@ -55,6 +53,17 @@ def reason_against_bridge(evidence: Mapping[str, float], config: DecisionConfig)
             f"at most {math.degrees(config.max_disagreement):.1f} are allowed"
         )
     return failure
+
+
+def reason_against_imagined(evidence: Mapping[str, float], config: DecisionConfig) -> str | None:
+    """Why imagined frames do not bridge two keyframes; None where they do. Their matches alone would prove too little."""
+    return reason_against_bridge(evidence, config) or _first_failure(
+        {**evidence, "agreement": 1.0 - evidence["contradiction"]},
+        (
+            ("closure", "of the matches that frames seeing the same should have", config.min_closure),
+            ("agreement", "of the verified matches do not contradict the bridge", 1.0 - config.max_contradiction),
+        ),
+    )
 
 
 def reason_against_pointmaps(evidence: Mapping[str, float], config: DecisionConfig) -> str | None:

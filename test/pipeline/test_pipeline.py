@@ -156,7 +156,7 @@ def test_evaluate_counts_refusals_as_misses(arc, tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "pairs.json"), "--out", str(tmp_path / "out")]) == EXIT_OK
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["n"], summary["answered"], summary["refused"]) == (3, 1, 1)
-    assert summary["recall_deg"]["5"] == 0.5
+    assert summary["recall_deg"]["5"]["rotation"] == 0.5
     assert summary["unrelated"] == {"answered": 0, "of": 1}
     assert len((tmp_path / "out" / "rows.jsonl").read_text().splitlines()) == 3
 
