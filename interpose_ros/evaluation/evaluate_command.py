@@ -73,6 +73,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="local|ray[://HOST:PORT]",
         help="where the pairs are worked on (default: local, this process)",
     )
+    parser.add_argument("--rerun", type=Path, metavar="FILE.rrd", help="write a 3D recording for the Rerun viewer, too")
     parser.add_argument(
         "--workers", type=int, metavar="N", help="of the engine ray (default: as many as it has room for)"
     )

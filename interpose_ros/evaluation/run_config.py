@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from pydantic import ValidationError
 
 if TYPE_CHECKING:
     from interpose_ros.config import InterposeConfig
@@ -41,4 +42,8 @@ def run_config(options: argparse.Namespace) -> InterposeConfig:
         if not separator or not isinstance(section, dict):
             raise ValueError(f"--set takes NAME=VALUE with a name of docs/parameters.md, not {setting!r}")
         section[last] = yaml.safe_load(value)
-    return InterposeConfig.model_validate(values)
+    try:
+        return InterposeConfig.model_validate(values)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ValueError(f"settings cannot be used; docs/parameters.md lists them: {wrong}") from error

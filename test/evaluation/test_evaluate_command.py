@@ -59,7 +59,8 @@ def test_every_hypothesis_of_a_real_pair_stands_beside_the_truth(tmp_path, capsy
     [
         (["--set", "frames.most=3"], "frames.most"),
         (["--set", "max_frames"], "NAME=VALUE"),
-        (["--set", "frames.max_frames.x=3"], "NAME=VALUE"),
+        (["--set", "frames.max_frames.x=3"], "frames.max_frames: Input should be a valid integer"),
+        (["--set", "frames.max_frames=3", "--set", "frames.max_frames.x=3"], "NAME=VALUE"),
         (["--interpolator", "one", "two"], "with one preset"),
         (["--interpolator", "recorded", "nothing"], "no preset of a video model is called 'nothing'"),
         (["--estimator", "dust3r"], "weights"),

@@ -332,8 +332,9 @@ def test_the_command_writes_a_run_and_goes_on_with_it(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "13 images on /front/image_raw, 13 of them with known pose; truth: /vicon/pose" in printed
     assert "4 keyframes by time, 3 pairs by gap" in printed
-    names = {"run.json", "rows.jsonl", "summary.json", "report.html", "pairs.json", "truth.tum", "trajectory.tum"}
+    names = {"run.json", "rows.jsonl", "summary.json", "report.html", "pairs.json", "truth.tum"}
     assert names <= {path.name for path in out.iterdir()}
+    assert "no two keyframes are connected by an answer" in printed
     rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
     assert [row["status"] for row in rows] == ["no_overlap"] * 3, "noise is no place"
     assert read_tum_trajectory(out / "truth.tum").stamps_ns == image_stamps()[::4]

@@ -31,7 +31,10 @@ def write_trajectory(path: Path, poses: Mapping[int, Float[np.ndarray, "4 4"]], 
 
 
 def write_trajectories(folder: Path) -> str:
-    """Write truth.tum and trajectory.tum of a run of a drive; returns a sentence about them.
+    """Write truth.tum and, where answers connect keyframes, trajectory.tum of a run of a drive.
+
+    Returns:
+        A sentence about them, for people.
 
     Args:
         folder: of the run, with pairs.json and rows.jsonl.
@@ -40,13 +43,15 @@ def write_trajectories(folder: Path) -> str:
     poses = chained_poses(content, read_rows(folder / "rows.jsonl"))
     truth, estimate = folder / "truth.tum", folder / "trajectory.tum"
     write_trajectory(truth, true_poses(content), "T_world_camera, ground truth at the keyframes")
+    if not poses:
+        estimate.unlink(missing_ok=True)
+        return f"no two keyframes are connected by an answer, so there is no {estimate.name} beside {truth}"
     write_trajectory(
         estimate, poses, "T_world_camera, rotations and directions estimated, lengths of steps from the truth"
     )
     return (
-        f"{estimate} has the {len(poses)} of {len(content['keyframes'])} keyframes that answers connect "
-        f"(lengths of steps from "
-        f"the truth): evo_ape tum {truth} {estimate}"
+        f"{estimate} has the {len(poses)} of {len(content['keyframes'])} keyframes that answers connect (lengths of steps "
+        f"from the truth): evo_ape tum {truth} {estimate}"
     )
 
 
