@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
-from geometry_msgs.msg import Vector3
+from geometry_msgs.msg import Point, Vector3
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
@@ -222,6 +222,6 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _vector(vector: Vector3) -> Float[np.ndarray, "3"] | None:
+def _vector(vector: Point | Vector3) -> Float[np.ndarray, "3"] | None:
     values = np.array([vector.x, vector.y, vector.z])
     return None if np.any(np.isnan(values)) else values
