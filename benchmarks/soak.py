@@ -186,7 +186,7 @@ class Soak:
         for _ in range(loops):
             self.now_ns = begin_ns
             self.tester.send_time(self.now_ns)
-            if not self.tester.wait_for(lambda: self.tester.value("keyframes", "keyframes") == 0, 30.0):
+            if not self.tester.wait_for(lambda: self.tester.held() == 0, 30.0):
                 continue
             seen = len(self.tester.arrivals)
             for k in (0, 1):

@@ -22,6 +22,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from interpose_ros.msg import RelativePose
+from interpose_ros.srv import ListKeyframes
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "interpose_node"
 DEPTH = 200
@@ -109,6 +110,7 @@ class Tester:
         self.keyframe_infos = self.node.create_publisher(CameraInfo, "keyframe/camera_info", QoSProfile(depth=DEPTH))
         self.infos = self.node.create_publisher(CameraInfo, "camera_info", QoSProfile(depth=DEPTH))
         self.clock = self.node.create_publisher(Clock, "/clock", QoSProfile(depth=10))
+        self._list = self.node.create_client(ListKeyframes, "/interpose/list_keyframes")
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, daemon=True)
@@ -134,6 +136,13 @@ class Tester:
         message = Clock()
         message.clock.sec, message.clock.nanosec = divmod(stamp_ns, 10**9)
         self.clock.publish(message)
+
+    def held(self) -> int:
+        """Keyframes that the node holds, as it says when asked; -1 where it does not answer."""
+        done = threading.Event()
+        future = self._list.call_async(ListKeyframes.Request())
+        future.add_done_callback(lambda _: done.set())
+        return len(future.result().keyframes) if done.wait(10.0) else -1
 
     def value(self, status: str, key: str) -> int:
         """A count in the latest diagnostics; 0 where it is not there."""
