@@ -49,6 +49,9 @@ Result = TypeVar("Result")
 CANCEL_PATIENCE = 0.5
 """Seconds that a caller who cancels waits for the worker's best result."""
 
+LOADING_PATIENCE = 4.0
+"""How much longer a worker may be silent while it loads: importing a library keeps all its threads waiting."""
+
 _PERIOD = 0.1
 # Without the working directory, where a folder may have any module's name.
 _PROGRAM = "import sys; sys.path[:] = filter(None, sys.path); from interpose_ros.engine.worker_main import main; main()"
@@ -281,9 +284,11 @@ class WorkerProcess(Generic[Job, Result]):
                 self._take_in(message)
                 continue
             now, limits, record = time.monotonic(), self._limits, self._record
-            if now - last_sign > limits.heartbeat:
-                return FailureKind.HUNG, f"the worker gave no sign of life for {limits.heartbeat:g} s"
-            if self._status.state is WorkerState.LOADING and now - started > limits.load:
+            is_loading = self._status.state is WorkerState.LOADING
+            patience = limits.heartbeat * (LOADING_PATIENCE if is_loading else 1.0)
+            if now - last_sign > patience:
+                return FailureKind.HUNG, f"the worker gave no sign of life for {patience:g} s"
+            if is_loading and now - started > limits.load:
                 return FailureKind.HUNG, f"the worker did not load its models within {limits.load:g} s"
             if record is None:
                 continue

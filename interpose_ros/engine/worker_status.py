@@ -61,7 +61,7 @@ class WorkerLimits:
         view_bytes: images that it holds for later jobs.
     """
 
-    heartbeat: float = 20.0
+    heartbeat: float = 30.0
     load: float = 1800.0
     stall: float = 600.0
     cancel: float = 5.0

@@ -20,7 +20,9 @@ class NodeWorkerConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    heartbeat_timeout: float = Field(20.0, ge=1.0, le=3600.0, description="Time without a sign of life [s].")
+    heartbeat_timeout: float = Field(
+        30.0, ge=1.0, le=3600.0, description="Time without a sign of life [s]; four times that while models load."
+    )
     load_timeout: float = Field(1800.0, ge=1.0, le=86400.0, description="Longest time for loading its models [s].")
     stall_timeout: float = Field(600.0, ge=1.0, le=86400.0, description="Time without progress of a pair [s].")
     cancel_timeout: float = Field(
