@@ -18,10 +18,10 @@ from interpose_ros.evaluation.pair_files import read_pair_file, require_images
 from interpose_ros.evaluation.reliability_diagram import reliability_svg
 from interpose_ros.exit_status import EXIT_FAILED, EXIT_OK
 
-EVIDENCE = ("log_inliers", "inlier_ratio", "coverage", "match_score")
+EVIDENCE = ("log:inliers", "log:inlier_ratio", "log:coverage", "match_score")
 """What the probabilities are made of."""
 
-RIVALS = {"inliers": "log_inliers", "overlap": "coverage"}
+RIVALS = {"inliers": "inliers", "overlap": "coverage"}
 """What estimates could be ranked by without any calibration."""
 
 CACHE_MEGABYTES = 512.0

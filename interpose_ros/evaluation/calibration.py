@@ -13,10 +13,14 @@ from scipy.optimize import minimize
 from scipy.stats import chi2
 
 from interpose_ros.evaluation.pose_errors import ELLIPSOID_LEVEL
-from interpose_ros.selection.confidence import LogisticModel
+from interpose_ros.selection.confidence import LogisticModel, evidence_value
 
 MIN_SCENES, MIN_RIGHT, MIN_WRONG = 5, 30, 30
 """Fewest scenes, right and wrong estimates that a calibration may rest on."""
+
+LOOK_ALIKE_SHARE = 0.003
+"""Look-alikes made on purpose count as if three estimates in a thousand were of one: an assumption, not a measurement. Their
+evidence is that of right answers, so their share in the fit is the share of doubt in the best of answers."""
 
 RIDGE = 1.0
 """Weight of the squared coefficients (of standardised evidence) beside the log-likelihood of all rows."""
@@ -149,17 +153,18 @@ def fit_logistic(
     evidence = _matrix(observations, names)
     mean, spread = evidence.mean(axis=0), np.maximum(evidence.std(axis=0), 1e-9)
     standardised = (evidence - mean) / spread
-    sign = np.where(right, 1.0, -1.0)
+    sign, counts = np.where(right, 1.0, -1.0), _weights(observations)
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         margin = sign * (parameters[0] + standardised @ parameters[1:])
-        slope = -sign / (1.0 + np.exp(np.clip(margin, -500, 500)))
+        slope = -counts * sign / (1.0 + np.exp(np.clip(margin, -500, 500)))
         gradient = np.concatenate([[slope.sum()], standardised.T @ slope + RIDGE * parameters[1:]])
-        return float(np.logaddexp(0.0, -margin).sum() + 0.5 * RIDGE * np.sum(parameters[1:] ** 2)), gradient
+        likelihood = counts * np.logaddexp(0.0, -margin)
+        return float(likelihood.sum() + 0.5 * RIDGE * np.sum(parameters[1:] ** 2)), gradient
 
     best = minimize(loss, np.zeros(len(names) + 1), jac=True, method="BFGS").x
-    weights = best[1:] / spread
-    return LogisticModel(float(best[0] - weights @ mean), dict(zip(names, map(float, weights), strict=True)))
+    slopes = best[1:] / spread
+    return LogisticModel(float(best[0] - slopes @ mean), dict(zip(names, map(float, slopes), strict=True)))
 
 
 def left_out_probabilities(
@@ -177,4 +182,14 @@ def left_out_probabilities(
 
 
 def _matrix(observations: Sequence[Observation], names: Sequence[str]) -> Float[np.ndarray, "n k"]:
-    return np.array([[observation.evidence[name] for name in names] for observation in observations], dtype=np.float64)
+    values = [[evidence_value(observation.evidence, name) for name in names] for observation in observations]
+    return np.array(values, dtype=np.float64)
+
+
+def _weights(observations: Sequence[Observation]) -> Float[np.ndarray, "n"]:
+    """What each observation counts for: one, but all look-alikes together no more than ``LOOK_ALIKE_SHARE``."""
+    deceptive = np.array([bool(observation.look_alike) for observation in observations])
+    weights = np.ones(len(observations))
+    if deceptive.any():
+        weights[deceptive] = min(1.0, LOOK_ALIKE_SHARE * float(np.sum(~deceptive)) / float(deceptive.sum()))
+    return weights

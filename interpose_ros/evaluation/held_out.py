@@ -37,17 +37,19 @@ def held_out_figures(
         rivals: evidence that estimates could be ranked by instead, by what it is called.
 
     Returns:
-        Plain values. A ``gain`` is positive where the probabilities are better; ``interval_95`` comes from draws of
-        scenes, and ``holds`` says whether it lies on that side of zero.
+        Plain values, of everyday pairs but for ``published.look_alikes``. A ``gain`` is positive where the probabilities
+        are better; ``interval_95`` comes from draws of scenes, and ``holds`` says whether it lies on that side of zero.
 
     Raises:
         CalibrationError: without one of the scenes there is too little to calibrate on.
     """
     found: dict[str, Any] = {}
     for target in TARGETS:
-        rows = [o for o in observations if not math.isnan(target.of(o))]
-        right = target.right(rows)
-        probability, constant = left_out_probabilities(rows, right, names)
+        every = [o for o in observations if not math.isnan(target.of(o))]
+        given, always = left_out_probabilities(every, target.right(every), names)
+        everyday = np.array([not o.look_alike for o in every])
+        rows = [o for o in every if not o.look_alike]
+        probability, constant, right = given[everyday], always[everyday], target.right(rows)
         scenes = [o.scene for o in rows]
         gains = scene_intervals(
             lambda k, p=probability, c=constant, r=right: {  # type: ignore[misc]
@@ -70,7 +72,7 @@ def held_out_figures(
         if target.name == "rotation_5deg":
             found["reliability"] = reliability(probability, right)
             found["risk_coverage"] = _ranking(rows, probability, ~right, rivals)
-            found["published"] = _published(rows, probability, threshold)
+            found["published"] = _published(every, given, threshold)
     found["ellipsoid_coverage_90"] = _ellipsoids(observations, names, threshold)
     return found
 
@@ -96,7 +98,7 @@ def reliability(probability: Float[np.ndarray, "n"], right: np.ndarray, bins: in
 def _ranking(
     rows: Sequence[Observation], probability: np.ndarray, wrong: np.ndarray, rivals: Mapping[str, str]
 ) -> dict[str, Any]:
-    scores = {what: np.array([o.evidence[name] for o in rows], np.float64) for what, name in rivals.items()}
+    scores = {what: np.array([o.evidence[name] for o in rows], dtype=np.float64) for what, name in rivals.items()}
     own = area_under_risk_coverage(probability, wrong)
     areas = {what: area_under_risk_coverage(score, wrong) for what, score in scores.items()}
     intervals = scene_intervals(

@@ -71,7 +71,9 @@ def tiled_facade(photographs: Sequence[Image], rng: np.random.Generator) -> Look
         tiles = np.tile(window, (height // window.shape[0] + 1, width // window.shape[1] + 1, 1))[:height, :width]
         return _lit(tiles, rng)
 
-    house = Box(np.zeros(3), half, 0.0, [wall() for _ in range(6)], PIXELS_PER_METRE)
+    # Textures run along the axes, which from outside is from right to left on the sides -x and +z.
+    walls = [wall()[:, ::-1] if face in (0, 5) else wall() for face in range(6)]
+    house = Box(np.zeros(3), half, 0.0, walls, PIXELS_PER_METRE)
     street = Box(np.zeros(3), np.array([15.0, 6.0, 15.0]), 0.0, _paper(photographs, rng), 30.0)
     room = Room(street, [house])
     quarter_turns = int(rng.integers(1, 4))

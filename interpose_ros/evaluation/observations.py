@@ -6,16 +6,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from interpose_ros.answer import Branch
+from interpose_ros.answer import Branch, Candidate
 from interpose_ros.evaluation.calibration import Observation
 from interpose_ros.evaluation.images import load_view
 from interpose_ros.evaluation.journal import open_journal
 from interpose_ros.evaluation.pair_files import LabelledPair
 from interpose_ros.evaluation.pose_errors import pose_errors
-from interpose_ros.pipeline import InterposePipeline
 from interpose_ros.refusal import Refusal
+from interpose_ros.views import View
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,22 @@ class Subject:
     model_hash: str
 
 
+@runtime_checkable
+class Observed(Protocol):
+    """What is calibrated: the part of ``InterposePipeline`` that this needs."""
+
+    def model_hashes(self) -> dict[tuple[str, str], str]:
+        """Fingerprints of the weights and settings behind the evidence, by branch and estimator."""
+        ...
+
+    def from_keyframes(self, view_a: View, view_b: View) -> tuple[Candidate, ...]:
+        """What every estimator makes of two keyframes."""
+        ...
+
+
 def observe(
     pairs: Sequence[LabelledPair],
-    pipeline: InterposePipeline,
+    pipeline: Observed,
     min_baseline: float,
     path: Path,
 ) -> Iterator[list[dict[str, Any]]]:
@@ -73,7 +86,7 @@ def observations_by_subject(rows: Sequence[Mapping[str, Any]]) -> dict[Subject, 
     return found
 
 
-def _rows(pair: LabelledPair, pipeline: InterposePipeline, min_baseline: float) -> Iterator[dict[str, Any]]:
+def _rows(pair: LabelledPair, pipeline: Observed, min_baseline: float) -> Iterator[dict[str, Any]]:
     view_a = load_view(pair.image_a, pair.intrinsics_a, pair.distortion_a, 0)
     view_b = load_view(pair.image_b, pair.intrinsics_b, pair.distortion_b, 1)
     hashes = pipeline.model_hashes()

@@ -27,8 +27,8 @@ def observed(count: int, understated: float, seed: int = 0) -> list[Observation]
         strength = rng.normal()
         right = rng.random() < 1 / (1 + math.exp(-3 * strength))
         evidence = {
-            "log_inliers": 5 + strength + rng.normal(), "inlier_ratio": 0.6 + 0.1 * strength,
-            "coverage": 0.3 + 0.05 * strength + 0.05 * rng.normal(), "match_score": 0.5,
+            "inliers": math.exp(5 + strength + rng.normal()), "inlier_ratio": 0.6 * math.exp(0.2 * strength),
+            "coverage": 0.3 * math.exp(0.5 * strength + 0.5 * rng.normal()), "match_score": 0.5,
         }  # fmt: skip
         lengths = [float(np.linalg.norm(rng.normal(size=n)) * understated) for n in (3, 2)]
         error = rng.uniform(0.1, 4.0) if right else rng.uniform(30.0, 150.0)
@@ -46,10 +46,17 @@ def test_the_file_is_loaded_and_tells_right_from_wrong(tmp_path, content):
     loaded = load_calibration(tmp_path / "a.json")
     assert (loaded.branch, loaded.estimator, loaded.model_hash) == ("matches", "matches", "0123456789abcdef")
     assert "made up; 1500 estimates from 20 scenes" in loaded.description
-    middle = {"log_inliers": 5.0, "inlier_ratio": 0.6, "coverage": 0.3, "match_score": 0.5}
-    step = {"log_inliers": 1.0, "inlier_ratio": 0.1, "coverage": 0.05, "match_score": 0.0}
     weak, strong = (
-        loaded.confidence({name: middle[name] + sign * step[name] for name in middle}, True) for sign in (-1.0, 1.0)
+        loaded.confidence(
+            {
+                "inliers": math.exp(5 + x),
+                "inlier_ratio": 0.6 * math.exp(0.2 * x),
+                "coverage": 0.3 * math.exp(0.5 * x),
+                "match_score": 0.5,
+            },
+            True,
+        )
+        for x in (-1.0, 1.0)
     )
     # Made with 1 / (1 + exp(+-3)).
     assert weak.rotation_5deg == pytest.approx(0.047, abs=0.03)
@@ -84,9 +91,9 @@ def test_held_out_figures_claim_what_holds_and_no_more(content):
 
 def test_evidence_that_says_nothing_gains_nothing():
     rng = np.random.default_rng(5)
-    names = ("log_inliers", "inlier_ratio", "coverage", "match_score")
+    names = ("inliers", "inlier_ratio", "coverage", "match_score")
     rows = [
-        Observation(f"scene{k % 20:02d}", {n: float(rng.normal()) for n in names}, e, e, 1.0, 1.0)
+        Observation(f"scene{k % 20:02d}", {n: float(rng.uniform(0.1, 1.0)) for n in names}, e, e, 1.0, 1.0)
         for k, e in enumerate(np.where(rng.random(800) < 0.9, 1.0, 90.0))
     ]
     judged = calibration(SUBJECT, rows, "noise", 0.8)["left_out_scenes"]
@@ -96,7 +103,7 @@ def test_evidence_that_says_nothing_gains_nothing():
 
 def test_look_alikes_are_counted_apart():
     rows = observed(1500, 1.0)
-    sure = {"log_inliers": 9.0, "inlier_ratio": 0.9, "coverage": 0.6, "match_score": 0.5}
+    sure = {"inliers": 3000.0, "inlier_ratio": 0.9, "coverage": 0.6, "match_score": 0.5}
     rows += [Observation(f"scene{k:02d}", sure, 90.0, math.nan, math.nan, math.nan, "tiled_facade") for k in range(4)]
     published = calibration(SUBJECT, rows, "made up", 0.8)["left_out_scenes"]["published"]
     facade = published["look_alikes"]["tiled_facade"]
@@ -120,8 +127,8 @@ def test_rows_of_refusals_tell_nothing_and_strangers_are_infinitely_wrong():
     }
     rows = [
         row | {"evidence": None},
-        row | {"evidence": {"log_inliers": 3.0, "parallax": None}, "has_direction": True},
-        row | {"evidence": {"log_inliers": 3.0}, "has_direction": False},
+        row | {"evidence": {"inliers": 3.0, "parallax": None}, "has_direction": True},
+        row | {"evidence": {"inliers": 3.0}, "has_direction": False},
     ]
     [(subject, seen)] = observations_by_subject(rows).items()
     assert subject == Subject("matches", "matches", "0")

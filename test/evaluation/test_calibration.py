@@ -86,3 +86,15 @@ def test_the_error_factor_makes_ellipsoids_hold_nine_of_ten():
 def test_a_few_right_answers_give_no_error_factor():
     with pytest.raises(CalibrationError, match="29 right answers"):
         error_factor(np.ones(29), 2)
+
+
+def test_look_alikes_count_as_the_few_that_they_are():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=2000)
+    right = rng.random(2000) < 0.9
+    everyday = [Observation(f"s{k % 10}", {"x": x[k]}, 1.0 if right[k] else 90.0) for k in range(2000)]
+    deceptive = [Observation(f"s{k % 10}", {"x": 0.0}, 90.0, look_alike="poster") for k in range(400)]
+    together = np.concatenate([right, np.zeros(400, dtype=bool)])
+    model = fit_logistic([*everyday, *deceptive], together, ["x"])
+    # 400 look-alikes weigh as 6 everyday pairs: 0.9 * 2000 / 2006. All 400 would make it 0.75.
+    assert model.probability({"x": 0.0}) == pytest.approx(right.mean() * 2000 / 2006, abs=0.005)

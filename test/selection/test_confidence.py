@@ -43,6 +43,14 @@ def test_probability_by_hand():
     assert model.probability({"inliers": -1e9, "coverage": 0.0}) == pytest.approx(0.0)
 
 
+def test_logarithms_of_evidence_by_hand():
+    model = LogisticModel(0.0, {"log:inliers": 1.0})
+    # 1 / (1 + exp(-log x)) = x / (x + 1)
+    assert model.probability({"inliers": 4.0}) == pytest.approx(0.8)
+    assert model.probability({"inliers": 0.0}) == pytest.approx(1e-3 / 1.001)
+    assert math.isnan(model.probability({"log:inliers": 4.0}))
+
+
 def test_evidence_that_was_not_measured_gives_no_probability():
     model = LogisticModel(-1.0, {"inliers": 0.5})
     assert math.isnan(model.probability({}))
@@ -96,8 +104,8 @@ def test_what_is_no_json_is_named(tmp_path):
 def test_shipped_calibrations_tell_strong_from_weak_evidence():
     shipped = shipped_calibrations()
     assert set(shipped) == {("matches", "matches"), ("matches", "matches_second")}
-    strong = {"log_inliers": math.log(500), "inlier_ratio": 0.85, "coverage": 0.6, "match_score": 0.8}
-    weak = {"log_inliers": math.log(20), "inlier_ratio": 0.4, "coverage": 0.1, "match_score": 0.3}
+    strong = {"inliers": 500.0, "inlier_ratio": 0.85, "coverage": 0.6, "match_score": 0.8}
+    weak = {"inliers": 20.0, "inlier_ratio": 0.4, "coverage": 0.1, "match_score": 0.3}
     for calibration in shipped.values():
         high, low = (calibration.confidence(evidence, has_direction=True) for evidence in (strong, weak))
         assert high.rotation_5deg > 0.97

@@ -75,7 +75,7 @@ function pairTable(pairs) {
       const open = state.open.has(pair.n);
       const cells = COLUMNS.map((column, number) => el("td", {class: column.number ? "number" : null},
         number ? column.cell(pair) : el("button", {type: "button", "aria-expanded": String(open),
-          "aria-label": `pair ${pair.n}, details`, onclick: () => toggle(pair)}, `${open ? "▾" : "▸"} ${pair.n}`)));
+          "aria-label": `pair ${pair.n}, details`, onclick: () => toggle(pair)}, `${open ? "−" : "+"} ${pair.n}`)));
       const row = el("tr", {class: open ? "chosen" : null, "data-pair": pair.n}, cells);
       return open ? [row, el("tr", {class: "chosen"}, el("td", {colspan: COLUMNS.length}, details(pair)))] : [row];
     }));
