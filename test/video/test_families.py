@@ -36,6 +36,10 @@ USABLE = {
 }  # fmt: skip
 
 
+# Among the latents, those that are made: the given frames' own tokens lie beside them.
+MADE = {"skyreels_df": np.s_[:, :, :-1], "ltx": np.s_[:, 4:], "ltx2": np.s_[:, :-4]}
+
+
 def images(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     first, last = rng.integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
@@ -59,6 +63,32 @@ def loaded(checkpoint):
     return find
 
 
+def watched(model: VideoModel, last: np.ndarray | None = None) -> tuple[list[float], torch.Tensor]:
+    """Times at which the model denoises, and the latents that it ends with."""
+    first, usual_last = images()
+    seen: list[tuple[float, torch.Tensor]] = []
+    generate = model.family.generate
+    try:
+
+        def watching(pipeline, request, generator, watch):
+            def noting(pipe, number, timestep, tensors):
+                seen.append((float(torch.as_tensor(timestep).flatten()[0]), tensors["latents"].clone()))
+                return watch(pipe, number, timestep, tensors)
+
+            return generate(pipeline, request, generator, noting)
+
+        model.family.generate = watching
+        model.generate(ClipRequest(first, usual_last if last is None else last, "a room", 5))
+    finally:
+        del model.family.generate
+    return [time for time, _ in seen], seen[-1][1]
+
+
+def times(model: VideoModel) -> list[float]:
+    """Times at which the model denoises."""
+    return watched(model)[0]
+
+
 @pytest.mark.parametrize("name", USABLE)
 def test_a_clip_leads_from_image_to_image(loaded, name: str) -> None:
     """The last image counts, seeds count, and the same request gives the same frames."""
@@ -76,8 +106,8 @@ def test_a_clip_leads_from_image_to_image(loaded, name: str) -> None:
     assert np.array_equal(again.frames, made.frames)
     other_seed = model.generate(ClipRequest(first, last, "a room", 6))
     assert not np.array_equal(other_seed.frames, made.frames)
-    other_last = model.generate(ClipRequest(first, 255 - last, "a room", 5))
-    assert not np.array_equal(other_last.frames, made.frames), "the last image is ignored"
+    latents, changed = (watched(model, image)[1][MADE.get(name, np.s_[:])] for image in (last, 255 - last))
+    assert float((changed - latents).abs().max()) > 1e-5, "the last image is ignored"
 
 
 @pytest.mark.parametrize(
@@ -125,27 +155,6 @@ def test_capability_is_read_from_the_configuration(checkpoint) -> None:
 def test_sizes_and_options_that_do_not_fit_are_said_before_loading(checkpoint, name: str, changed, message) -> None:
     with pytest.raises(ValueError, match=message):
         model_of(checkpoint(name), **changed)
-
-
-def times(model: VideoModel) -> list[float]:
-    """Times at which the model denoises."""
-    first, last = images()
-    seen: list[float] = []
-    step = model.family.generate
-    try:
-
-        def generate(pipeline, request, generator, watch):
-            def noting(pipe, number, timestep, tensors):
-                seen.append(float(timestep))
-                return watch(pipe, number, timestep, tensors)
-
-            return step(pipeline, request, generator, noting)
-
-        model.family.generate = generate
-        model.generate(ClipRequest(first, last, "a room", 0))
-    finally:
-        del model.family.generate
-    return seen
 
 
 def test_flow_shift_moves_the_noise_levels(checkpoint) -> None:
@@ -197,6 +206,13 @@ def test_ltx2_needs_a_diffusers_that_keeps_the_last_frame_moving(checkpoint, mon
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.38.2")
     with pytest.raises(VideoCheckpointError, match=r"diffusers 0\.39 or later; 0\.38 is"):
         model_of(checkpoint("ltx2"), frames=17)
+
+
+def test_a_pipeline_that_the_installed_diffusers_has_not_is_named(checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of(checkpoint("wan_vace"))
+    monkeypatch.setattr(type(model.family), "pipeline_class", lambda self, found: "WanTelepathyPipeline")
+    with pytest.raises(VideoCheckpointError, match=r"diffusers .* has no WanTelepathyPipeline.*interpose-ros\[video\]"):
+        model.load()
 
 
 def test_the_image_encoder_of_fun_inp_sees_the_first_frame_alone(loaded) -> None:

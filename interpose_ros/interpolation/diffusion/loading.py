@@ -41,7 +41,15 @@ def load_pipeline(
         import diffusers
     except ImportError as error:
         raise VideoCheckpointError(f"{_PACKAGES} ({error})") from error
-    found = getattr(diffusers, class_name, None)
+    try:
+        found = getattr(diffusers, class_name, None)
+    except (
+        ImportError,
+        RuntimeError,
+    ) as error:  # diffusers imports a pipeline, and what it needs, when it is asked for
+        raise VideoCheckpointError(
+            f"diffusers {diffusers.__version__} cannot load {class_name}: {error}; {_PACKAGES}"
+        ) from error
     if found is None or type(found).__name__ == "DummyObject":
         raise VideoCheckpointError(
             f"diffusers {diffusers.__version__} has no {class_name}, which {checkpoint.folder} needs; {_PACKAGES}"
