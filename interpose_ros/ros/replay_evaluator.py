@@ -56,21 +56,23 @@ class Heard:
 
     Attributes:
         answers: not yet written, in the order of arrival.
-        player_seen, player_gone: whether the images had a publisher, and have none any more.
+        player_there, player_seen: whether the images have a publisher, and ever had one.
         quiet_reports: diagnostics in a row, since the player has gone, that say that nothing is pending.
-        last: when the node was heard last, on the monotonic clock.
+        last: when something was heard last, on the monotonic clock.
     """
 
     answers: list[RelativePose] = field(default_factory=list)
+    player_there: bool = False
     player_seen: bool = False
-    player_gone: bool = False
     quiet_reports: int = 0
     last: float = field(default_factory=time.monotonic)
 
     def is_over(self, patience: float) -> bool:
-        """Whether nothing more is to be expected: the node says so, or has not been heard for some seconds."""
-        silent = time.monotonic() - self.last > patience
-        return self.player_gone and (self.quiet_reports >= QUIET_REPORTS or silent)
+        """Whether nothing more is to be expected: the node says so, or nothing was heard for so many seconds."""
+        if self.player_there:
+            return False
+        is_silent = time.monotonic() - self.last > patience
+        return is_silent or (self.player_seen and self.quiet_reports >= QUIET_REPORTS)
 
 
 @dataclass(frozen=True)
@@ -95,28 +97,29 @@ class Listener:
     Args:
         node: owns the subscriptions.
         target: fully qualified name of the node that is evaluated.
-        images: topic that the player publishes.
     """
 
-    def __init__(self, node: Node, target: str, images: str) -> None:
-        self._node, self._target, self._images = node, target, images
+    def __init__(self, node: Node, target: str) -> None:
+        self._node, self._target = node, target
         self.heard = Heard()
-        node.create_subscription(RelativePose, f"{target}/relative_pose", self._take_answer, QoSProfile(depth=1000))
+        node.create_subscription(RelativePose, f"{target}/relative_pose", self._take_answer, QoSProfile(depth=10000))
         node.create_subscription(DiagnosticArray, "/diagnostics", self._take_report, QoSProfile(depth=100))
 
-    def look(self) -> None:
-        """Note whether the player is there."""
-        count = self._node.count_publishers(self._images)
-        self.heard.player_seen |= count > 0
-        if self.heard.player_seen and not count and not self.heard.player_gone:
-            self.heard.player_gone, self.heard.last = True, time.monotonic()
+    def look(self, images: str) -> None:
+        """Note whether the player of the images is there."""
+        heard = self.heard
+        heard.player_there = self._node.count_publishers(images) > 0
+        if heard.player_there:
+            heard.player_seen, heard.quiet_reports, heard.last = True, 0, time.monotonic()
 
     def _take_answer(self, message: RelativePose) -> None:
-        self.heard.answers.append(message)
-        self.heard.quiet_reports, self.heard.last = 0, time.monotonic()
+        heard = self.heard
+        heard.answers.append(message)
+        # An answer shows that something was played, should it have ended before anybody looked.
+        heard.player_seen, heard.quiet_reports, heard.last = True, 0, time.monotonic()
 
     def _take_report(self, message: DiagnosticArray) -> None:
-        if not self.heard.player_gone:
+        if self.heard.player_there:
             return
         for status in message.status:
             values = {entry.key: entry.value for entry in status.values}
@@ -137,11 +140,13 @@ def evaluate_replay(arguments: argparse.Namespace, node: Node) -> dict[str, Any]
     folder = arguments.out
     if (folder / ROWS).exists():
         raise OtherRunError(f"{folder} holds a run, and what a node answers cannot be continued: choose another DIR")
+    # Before the truth is read, which may take longer than the first answers: they wait in the subscription.
+    listener = Listener(node, arguments.node)
     with open_bag(arguments.bag) as bag, tqdm(unit=" messages", desc="truth", leave=False) as bar:
         played = _played(bag, arguments, bar.update)
         folder.mkdir(parents=True, exist_ok=True)
         begin_run(folder, _identity(arguments, played), {"engine": f"node {arguments.node}"})
-        listener = Listener(node, arguments.node, arguments.played_topic or played.topic.name)
+        listener.heard.last = time.monotonic()
         pairs, rows = _listen(node, listener, played, arguments)
         if not rows:
             raise ReplayError(
@@ -180,7 +185,7 @@ def _listen(
                 rclpy.spin_once(node, timeout_sec=0.2)
             except (KeyboardInterrupt, ExternalShutdownException):
                 break
-            listener.look()
+            listener.look(arguments.played_topic or played.topic.name)
             for message in heard.answers:
                 a, b = (nanoseconds_from_stamp(key.stamp) for key in (message.keyframe_a, message.keyframe_b))
                 if (a, b) in seen:
@@ -245,7 +250,7 @@ def arguments_from(argv: Sequence[str]) -> argparse.Namespace:
         type=float,
         default=120.0,
         metavar="S",
-        help="after the bag's end a node that is silent for so long is not waited for (default: 120)",
+        help="without a player, a node that is silent for so long is not waited for (default: 120)",
     )
     add_truth_options(parser)
     return parser.parse_args(list(argv))
