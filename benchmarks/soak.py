@@ -50,6 +50,14 @@ ANSWER_SECONDS = 120.0
 PICTURES = 12
 WARM_UP_SHARE = 0.25
 
+SMALL_CACHES = {
+    "max_keyframes": 10,
+    "stream_megabytes": 8.0,
+    "features.cache_megabytes": 32.0,
+    "worker.view_megabytes": 32.0,
+}
+"""So that they are full within minutes, and what grows after that is a leak."""
+
 
 class Soak:
     """The node, the tester, and what has been counted so far."""
@@ -58,11 +66,7 @@ class Soak:
         self.arguments = arguments
         is_compressed = arguments.transport == "compressed"
         self.node = NodeProcess(
-            autostart=True,
-            use_sim_time=True,
-            image_transport=arguments.transport,
-            max_keyframes=20,
-            max_pending_pairs=20,
+            autostart=True, use_sim_time=True, image_transport=arguments.transport, max_pending_pairs=20, **SMALL_CACHES
         )
         self.tester = Tester(CompressedImage if is_compressed else Image, "/compressed" if is_compressed else "")
         self.now_ns = START_NS
