@@ -177,7 +177,7 @@ TEXTS = st.one_of(
 SIZES = st.one_of(st.integers(0, 40), st.sampled_from([2**16, 2**31, 2**32 - 1]))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(TEXTS, SIZES, SIZES, SIZES, st.binary(max_size=4000), st.integers(0, 255))
 def test_any_raw_image_is_read_or_refused(encoding, width, height, step, data, big):
     made = Image(encoding=encoding, width=width, height=height, step=step, data=data, is_bigendian=big)
@@ -189,7 +189,7 @@ def test_any_raw_image_is_read_or_refused(encoding, width, height, step, data, b
 WHOLE = {kind: cv2.imencode(kind, RGB)[1].tobytes() for kind in (".png", ".jpg", ".bmp", ".webp")}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     st.sampled_from(sorted(WHOLE)),
     st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 255)), max_size=6),
@@ -209,7 +209,7 @@ def test_any_file_is_read_or_refused(kind, changes, length, form):
 NUMBERS = st.one_of(st.floats(), st.sampled_from([0.0, 1.0, -1.0, 1e308, 500.0]))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     st.lists(NUMBERS, min_size=9, max_size=9),
     st.lists(NUMBERS, min_size=12, max_size=12),

@@ -64,7 +64,7 @@ def test_the_standard_deviation_is_that_of_the_errors(sides):
     """Monte Carlo: errors of pixels, depths, rotation and direction, each as large as it is said to be."""
     random = np.random.default_rng(7)
     normalised, said = [], []
-    for _ in range(200):
+    for _ in range(120):
         found = length_from_depth(
             estimate(random), scene(random, sides=sides, noise=CONFIG.pixel_stddev, depth_noise=0.02), CONFIG
         )
