@@ -157,7 +157,8 @@ class EstimateAction:
         drop_images(goal.goal)
         with self._lock:
             self._goals.remove(goal)
-        self._server.finish(goal.handle, lambda handle: _ended(handle, result))
+        if self._node.context.ok():  # at the end of the process there is nobody left to tell
+            self._server.finish(goal.handle, lambda handle: _ended(handle, result))
 
     def _result(self, goal: RunningGoal) -> Result:
         host, message = self._host, goal.goal
