@@ -202,10 +202,12 @@ def test_the_place_of_the_last_frame_in_ltx2(loaded) -> None:
     assert last_frame_index(121, 8) == 113
 
 
-def test_ltx2_needs_a_diffusers_that_keeps_the_last_frame_moving(checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_diffusers_is_refused_before_it_freezes_the_last_frames(
+    checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.38.2")
-    with pytest.raises(VideoCheckpointError, match=r"diffusers 0\.39 or later; 0\.38 is"):
-        model_of(checkpoint("ltx2"), frames=17)
+    with pytest.raises(VideoCheckpointError, match=r"diffusers 0\.38\.2 is installed, and 0\.40 or later is needed"):
+        model_of(checkpoint("ltx2"), frames=17).load()
 
 
 def test_a_pipeline_that_the_installed_diffusers_has_not_is_named(checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,11 @@ from typing import Any
 
 from interpose_ros.interpolation.diffusion.checkpoint import VideoCheckpoint, read_safetensors_header
 from interpose_ros.interpolation.diffusion.errors import VideoCheckpointError
-from interpose_ros.interpolation.diffusion.installed import diffusers_version
+from interpose_ros.interpolation.diffusion.installed import PACKAGES, require_diffusers
 from interpose_ros.interpolation.diffusion.preset import PresetLora
 from interpose_ros.interpolation.video_config import VideoRuntimeConfig
 
 _log = logging.getLogger(__name__)
-_PACKAGES = "video models need diffusers, transformers, accelerate and ftfy: pip install 'interpose-ros[video]'"
 
 
 def load_pipeline(
@@ -37,10 +36,11 @@ def load_pipeline(
     Raises:
         VideoCheckpointError: packages are missing or too old, or the files are not of this kind of model.
     """
+    require_diffusers()
     try:
         import diffusers
     except ImportError as error:
-        raise VideoCheckpointError(f"{_PACKAGES} ({error})") from error
+        raise VideoCheckpointError(f"{PACKAGES} ({error})") from error
     try:
         found = getattr(diffusers, class_name, None)
     except (
@@ -48,11 +48,11 @@ def load_pipeline(
         RuntimeError,
     ) as error:  # diffusers imports a pipeline, and what it needs, when it is asked for
         raise VideoCheckpointError(
-            f"diffusers {diffusers.__version__} cannot load {class_name}: {error}; {_PACKAGES}"
+            f"diffusers {diffusers.__version__} cannot load {class_name}: {error}; {PACKAGES}"
         ) from error
     if found is None or type(found).__name__ == "DummyObject":
         raise VideoCheckpointError(
-            f"diffusers {diffusers.__version__} has no {class_name}, which {checkpoint.folder} needs; {_PACKAGES}"
+            f"diffusers {diffusers.__version__} has no {class_name}, which {checkpoint.folder} needs; {PACKAGES}"
         )
     try:
         pipeline = _from_folder(found, checkpoint, dtype, vae_dtype)
@@ -73,13 +73,11 @@ def _from_folder(found: Any, checkpoint: VideoCheckpoint, dtype: str, vae_dtype:
     import torch
 
     main, vae = getattr(torch, dtype), getattr(torch, vae_dtype)
-    version = diffusers_version()
-    formats = "torch_dtype" if version is not None and version < (0, 40) else "dtype"
     pipeline = found.from_pretrained(
         str(checkpoint.folder),
         local_files_only=True,
         use_safetensors=True,
-        **{formats: {"default": main, "vae": vae}},
+        dtype={"default": main, "vae": vae},
         **_text_and_image_encoders(checkpoint, main),
     )
     for name, component in checkpoint.components.items():

@@ -2,7 +2,7 @@
 
 The condition's ``index`` counts latent frames. From diffusers 0.39 on, a frame at latent index i is an extra token at video
 frame ``(i - 1) * 8 + 1``, so that the last index puts image B seven frames before the end: what comes after is dropped here.
-Earlier versions overwrote the last eight frames with a still, and are refused.
+Earlier versions overwrote the last eight frames with a still; `installed.py` refuses those.
 """
 
 from __future__ import annotations
@@ -23,11 +23,8 @@ from interpose_ros.interpolation.diffusion.family import (
     Watch,
     as_images,
 )
-from interpose_ros.interpolation.diffusion.installed import diffusers_version
 from interpose_ros.interpolation.diffusion.ltx import ltx_compression
 from interpose_ros.interpolation.diffusion.pictures import as_pil
-
-LEAST_DIFFUSERS = (0, 39)
 
 
 class Ltx2Options(FamilyOptions):
@@ -58,7 +55,6 @@ class Ltx2Family:
 
     def capability(self, checkpoint: VideoCheckpoint) -> Capability:
         """See ``VideoFamily``."""
-        _require_diffusers(checkpoint)
         if "connectors" not in checkpoint.components:
             raise VideoCheckpointError(f"{checkpoint.folder} has no connectors between text encoder and transformer")
         time, space = ltx_compression(checkpoint.config("vae"), checkpoint.config("transformer"))
@@ -126,13 +122,3 @@ def last_frame_index(frames: int, step: int) -> int:
     """Number of the video frame at which a condition at the last latent index stands."""
     last_latent = (frames - 1) // step
     return (last_latent - 1) * step + 1
-
-
-def _require_diffusers(checkpoint: VideoCheckpoint) -> None:
-    found = diffusers_version()
-    if found is not None and found < LEAST_DIFFUSERS:
-        least, there = (".".join(map(str, numbers)) for numbers in (LEAST_DIFFUSERS, found))
-        raise VideoCheckpointError(
-            f"{checkpoint.folder} (LTX-2) needs diffusers {least} or later; {there} is installed and would freeze the last "
-            "eight frames"
-        )
