@@ -15,7 +15,7 @@ from interpose_ros.evaluation.run_record import begin_run
 from .pair_sets import write_pairs
 
 BAG = Path(__file__).resolve().parents[2] / "data" / "fr3_office_1hz"
-QUICK = ["--set", "features.second_opinion=false", "--set", "features.max_keypoints=1024"]
+QUICK = ["--set", "features.second_opinion=false"]
 
 
 def test_every_hypothesis_of_a_real_pair_stands_beside_the_truth(tmp_path, capsys):
