@@ -102,7 +102,8 @@ class ContactService:
         began = time.monotonic()
         if not self._active:
             return Response(code=Response.CODE_NOT_ACTIVE, message="the node is not active: activate it")
-        if self._refiner is None:
+        refiner = self._refiner
+        if refiner is None:
             return Response(code=Response.CODE_MODEL_MISSING, message=self._missing)
         # Nonsense is turned to the default here, and named below.
         patience = (
@@ -118,7 +119,7 @@ class ContactService:
                 return Response(code=Response.CODE_BUSY, message=text, seconds=time.monotonic() - began)
             if turn is Turn.CLOSED:
                 return Response(code=Response.CODE_NOT_ACTIVE, message="the node was deactivated meanwhile")
-            return self._respond(self._refiner, request, began, deadline)
+            return self._respond(refiner, request, began, deadline)
 
     def _respond(
         self, refiner: ContactRefiner, request: RefineContactPose.Request, began: float, deadline: float

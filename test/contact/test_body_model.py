@@ -1,13 +1,23 @@
 """The Anny body model against Anny's own output, and its derivatives."""
 
+import dataclasses
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from interpose_ros.cli import main
 from interpose_ros.contact.anny_body import AnnyBody
-from interpose_ros.contact.anny_file import BODY_MODEL_DIRECTORY_VARIABLE, BodyModelMissing, anny_path
+from interpose_ros.contact.anny_file import (
+    BODY_MODEL_DIRECTORY_VARIABLE,
+    BodyModelMissing,
+    _save,
+    anny_path,
+    load_anny,
+)
 from interpose_ros.contact.body_model import (
     COCO_KEYPOINTS,
     BodyModel,
@@ -16,6 +26,8 @@ from interpose_ros.contact.body_model import (
     mesh,
     neutral_body,
 )
+from interpose_ros.contact.contact_points import part_points
+from interpose_ros.contact.regions import ATOMS
 from interpose_ros.contact.rig import (
     BodyParameters,
     ParameterLayout,
@@ -142,6 +154,39 @@ def test_inverse_left_jacobian_is_the_derivative_of_the_log():
 def test_an_unknown_joint_is_named(anny):
     with pytest.raises(ValueError, match="no joint 'left_wing'"):
         landmarks(anny, neutral_body(anny), ("left_wing",))
+
+
+def test_it_is_read_in_seconds(anny):
+    began = time.process_time()
+    model = AnnyBody.load()
+    part_points(model, ATOMS)
+    assert time.process_time() - began < 15.0  # a second or two on a quiet machine; making it takes a minute
+
+
+def test_what_is_written_is_read_back_and_nothing_else_is_left(tmp_path):
+    arrays = load_anny()
+    path = tmp_path / "again.safetensors"
+    _save(arrays, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["again.safetensors"]
+    assert path.stat().st_size < 50e6
+    again = load_anny(path)
+    for field in dataclasses.fields(arrays):
+        before, after = getattr(arrays, field.name), getattr(again, field.name)
+        assert torch.equal(before, after) if isinstance(before, torch.Tensor) else before == after
+
+
+def test_the_command_says_where_the_file_lies_and_how_to_remove_it(capsys):
+    assert main(["body-model"]) == 0
+    told = capsys.readouterr().out
+    assert str(anny_path()) in told
+    assert "remove the file to be rid of it" in told
+
+
+def test_a_file_of_another_format_is_named(tmp_path):
+    path = tmp_path / "old.safetensors"
+    save_file({"vertices": torch.zeros(3, 3)}, str(path), metadata={"format": "interpose_ros anny 0"})
+    with pytest.raises(ValueError, match=r"old\.safetensors is no Anny file of format"):
+        load_anny(path)
 
 
 def test_without_its_file_the_error_says_how_to_make_it(tmp_path, monkeypatch):

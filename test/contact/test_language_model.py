@@ -79,6 +79,8 @@ def test_topping_up_varies_the_seed():
         (servers.Dripping, LanguageModelFailure.TIMEOUT),
         (servers.Rude, LanguageModelFailure.REFUSED),
         (servers.Failing, LanguageModelFailure.REFUSED),
+        (servers.Empty, LanguageModelFailure.REFUSED),
+        (servers.Wordless, LanguageModelFailure.REFUSED),
         (servers.Talkative, LanguageModelFailure.NOT_UNDERSTOOD),
     ],
 )
@@ -89,6 +91,41 @@ def test_servers_that_do_not_help_are_left_in_time(kind, failure):
             ask(IMAGE, 2, settings(url, timeout=2.0))
         assert time.monotonic() - began < 4.0
     assert caught.value.failure is failure
+
+
+def test_what_a_server_refuses_once_is_not_asked_again():
+    server = servers.LlamaCpp()
+    with servers.serving(server) as url:
+        ask(IMAGE, 2, settings(url))
+    assert ["response_format" in request for request in server.requests] == [True] + [False] * 4
+    assert all("JSON schema" in request["messages"][0]["content"] for request in server.requests)
+    server = servers.LMStudio()
+    with servers.serving(server) as url:
+        ask(IMAGE, 2, settings(url))
+    assert [request.get("n", 1) for request in server.requests] == [4, 4, 1, 1, 1, 1]
+
+
+def test_fewer_samples_are_topped_up_one_by_one():
+    server = servers.Ollama()
+    with servers.serving(server) as url:
+        assert len(ask(IMAGE, 2, settings(url, samples=7)).answers) == 7
+    assert [request.get("n", 1) for request in server.requests] == [7] + [1] * 6
+
+
+def test_a_slow_server_is_waited_for():
+    with servers.serving(servers.Slow()) as url:
+        result = ask(IMAGE, 2, settings(url, timeout=15.0))
+    assert len(result.answers) == 4
+    assert result.seconds > servers.Slow.delay
+
+
+def test_waiting_ends_when_nobody_wants_the_answer_any_more():
+    server = servers.Silent()
+    with servers.serving(server) as url:
+        began = time.monotonic()
+        with pytest.raises(LanguageModelError):
+            ask(IMAGE, 2, settings(url, timeout=60.0), cancelled=lambda: bool(server.requests))
+        assert time.monotonic() - began < 20.0
 
 
 def test_a_server_that_breaks_off_is_an_error():

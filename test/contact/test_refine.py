@@ -187,6 +187,27 @@ def test_bodies_come_from_joints_alone(anny, name):
     assert float(gap.norm(dim=1).mean()) < 0.05
 
 
+@pytest.mark.parametrize("steps", [0, 4])
+def test_a_fit_of_joints_ends_with_its_time(anny, steps):
+    body = make_scene_body(anny)
+    joints = named_joints(anny, body, COCO_KEYPOINTS, 0.0, np.random.default_rng(4))
+    asked = []
+
+    def out_of_time():
+        asked.append(None)
+        return len(asked) > steps
+
+    fitted = fit_joints(anny, joints, out_of_time=out_of_time)
+    assert len(asked) == steps + 1
+    assert fitted.residual > 2 * fit_joints(anny, joints).residual
+    # Even without time for a single step it stands where the joints are.
+    assert fitted.residual < (0.5, 0.25)[steps > 0]
+
+
+def make_scene_body(anny):
+    return next(s for s in (make_scene(anny, "crossed legs", 1, seed) for seed in range(300, 320)) if s).truth[0]
+
+
 def test_joints_alone_lead_to_contact(anny):
     bodies = face_to_face(anny, gap=0.9)
     rng = np.random.default_rng(1)

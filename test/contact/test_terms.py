@@ -94,6 +94,54 @@ def test_penetration_pushes_bodies_apart(anny):
     assert float(term.value(scene, scene.state(apart))) == 0.0
 
 
+@pytest.mark.parametrize(("gap", "seed"), [(0.15, 0), (0.25, 10)])
+def test_gradient_of_penetration_equals_finite_differences(anny, gap, seed):
+    # Normals are held while it is differentiated: they turn little compared with what they belong to.
+    bodies = [disturbed(body, seed + k) for k, body in enumerate(face_to_face(anny, gap=gap))]
+    scene = Scene([Person(anny, part_points(anny, ()), ()) for _ in bodies], bodies, with_hull=True)
+    term = PenetrationTerm()
+    normal = NormalEquations(1, scene.size)
+    term.add(scene, scene.state(bodies), normal)
+    some = range(0, scene.size, 4)
+    analytic, numeric = normal.gradient[0, :: some.step], torch.zeros(len(some), dtype=torch.float64)
+    step = 1e-6
+    for place, parameter in enumerate(some):
+        change = torch.zeros(1, scene.size, dtype=torch.float64)
+        change[0, parameter] = step
+        above = term.value(scene, scene.state(scene.moved(bodies, change)))
+        below = term.value(scene, scene.state(scene.moved(bodies, -change)))
+        numeric[place] = float((above - below) / (2 * step))
+    assert float(numeric.norm()) > 100.0
+    assert float((analytic - numeric).norm()) < 0.02 * float(numeric.norm())
+
+
+def test_contacts_keep_their_gradient_where_parts_touch(anny):
+    # What is across the line between nearest points is loosened in the curvature only.
+    contact = ContactSample((Contact(ContactEnd(0, "hand", "left"), ContactEnd(1, "back")),))
+    term = ContactTerm([contact], 100.0, 0.05)
+    people = [Person(anny, part_points(anny, ATOMS), ()) for _ in range(2)]
+    here = [disturbed(body, seed) for seed, body in enumerate(face_to_face(anny))]
+    gap = term.mean_gap(Scene(people, here, with_hull=False), Scene(people, here, with_hull=False).state(here))
+    near = here[0].translation + (gap * (1 - 0.015 / gap.norm()))[None]
+    here[0] = BodyParameters(near, here[0].rotations, here[0].shape)
+    scene = Scene(people, here, with_hull=False)
+    assert term.distance(scene, scene.state(here), term.settled(scene, scene.state(here))[0][0]) < 0.016
+    normal = NormalEquations(1, scene.size)
+    term.add(scene, scene.state(here), normal)
+    for parameter in range(0, 9):
+        change = torch.zeros(1, scene.size, dtype=torch.float64)
+        change[0, parameter] = 1e-6
+        above = term.value(scene, scene.state(scene.moved(here, change)))
+        below = term.value(scene, scene.state(scene.moved(here, -change)))
+        numeric = float((above - below) / 2e-6)
+        assert float(normal.gradient[0, parameter]) == pytest.approx(numeric, rel=2e-3, abs=2e-3)
+    along = gap / gap.norm()
+    across = torch.linalg.cross(along, torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64))
+    across = across / across.norm()
+    curvature = normal.matrix[0, :3, :3]
+    assert float(across @ curvature @ across) < 0.02 * float(along @ curvature @ along)
+
+
 def test_a_batch_of_starts_is_a_list_of_single_ones(anny):
     bodies = face_to_face(anny)
     people = [Person(anny, part_points(anny, ATOMS), LANDMARKS) for _ in bodies]
