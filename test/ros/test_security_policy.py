@@ -16,6 +16,7 @@ NOT_ALWAYS = {
     "/clock",  # with use_sim_time
     "/parameter_events",
     "/interpose/get_type_description",
+    "/interpose_contact/get_type_description",
 }
 
 
