@@ -145,6 +145,32 @@ def test_bodies_that_are_none_are_named(node, anny, field, value, code, told):
     assert told in response.message
 
 
+def test_three_people_and_joints_that_nobody_has_are_named(node, anny):
+    request = handshake(anny)
+    request.bodies = [*request.bodies, request.bodies[0]]
+    response = node.call(RefineContactPose, SERVICE, request)
+    assert response.code == Response.CODE_INVALID_REQUEST
+    assert "3 people" in response.message
+    bodies = [joints_message(anny, body) for body in face_to_face(anny)]
+    bodies[1].joint_names = [*bodies[1].joint_names[:-1], "left_wing"]
+    response = node.call(RefineContactPose, SERVICE, handshake(anny, bodies=bodies))
+    assert response.code == Response.CODE_INVALID_REQUEST
+    assert "body 1" in response.message
+    assert "'left_wing'" in response.message
+
+
+def test_a_deadline_holds_while_joints_are_fitted(node, anny):
+    bodies = [joints_message(anny, body) for body in face_to_face(anny)]
+    response = node.call(RefineContactPose, SERVICE, handshake(anny, bodies=bodies, deadline=0.001))
+    assert response.code == Response.CODE_DEADLINE
+    assert len(response.bodies) == 2
+    # All the bodies are where the joints are, and nothing has been found to touch in no time.
+    for given, found in zip(bodies, response.bodies, strict=True):
+        hips = [p for n, p in zip(given.joint_names, given.joint_positions, strict=True) if n.endswith("_hip")]
+        assert abs(found.root_position.x - sum(p.x for p in hips) / 2) < 0.2
+    assert response.seconds < 5.0
+
+
 def test_an_unreadable_image_and_no_camera_are_named(node, anny):
     broken = Image(height=100, width=100, encoding="rgb8", step=300, data=[0] * 10)
     response = node.call(RefineContactPose, SERVICE, handshake(anny, image=broken))
