@@ -64,7 +64,8 @@ def evaluate(
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [MeasuredPair(number, pair, min_baseline(content)) for number, pair in enumerate(content.pairs)]
     with open_journal(folder / ROWS) as journal:
-        begin_run(folder, run_identity(pair_file, content, settings), {"engine": engine.name})
+        details = {"engine": engine.name, "rows_before": len(journal.rows), "torn_row_dropped": journal.torn}
+        begin_run(folder, run_identity(pair_file, content, settings), details)
         rows = list(journal.rows)
         done = {row["pair"] for row in rows}
         left = [job for job in jobs if job.number not in done]

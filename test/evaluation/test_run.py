@@ -73,6 +73,8 @@ def test_a_torn_last_row_is_done_again(tmp_path, kept):
     path.write_bytes(lines[0] + lines[1] + lines[2][:kept])  # -1: all but the newline
     assert evaluate(pairs, tmp_path / "out", SETTINGS, engine) == whole
     assert engine.asked == [0]
+    session = json.loads((tmp_path / "out/run.json").read_text())["sessions"][-1]
+    assert (session["rows_before"], session["torn_row_dropped"]) == (2, kept != 0)
     assert sorted(r["pair"] for r in read_rows(path)) == [0, 1, 2]
 
 
