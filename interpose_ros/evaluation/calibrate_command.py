@@ -81,7 +81,9 @@ def _calibrate(options: argparse.Namespace) -> int:
     return EXIT_FAILED if failed else EXIT_OK
 
 
-def calibration(subject: Subject, observations: Sequence[Observation], data: str, threshold: float) -> dict[str, Any]:
+def calibration(
+    subject: Subject, observations: Sequence[Observation], data: str, threshold: float, draws: int = 1000
+) -> dict[str, Any]:
     """The content of a calibration file.
 
     Args:
@@ -89,6 +91,7 @@ def calibration(subject: Subject, observations: Sequence[Observation], data: str
         observations: of that alone.
         data: what the pairs are.
         threshold: least probability that is published.
+        draws: of scenes, for the intervals.
 
     Raises:
         CalibrationError: there is too little to calibrate on.
@@ -105,5 +108,5 @@ def calibration(subject: Subject, observations: Sequence[Observation], data: str
         **{name: asdict(model) for name, model in found.models.items()},
         "rotation_error_factor": found.rotation_error_factor,
         "direction_error_factor": found.direction_error_factor,
-        "left_out_scenes": held_out_figures(observations, EVIDENCE, threshold, RIVALS),
+        "left_out_scenes": held_out_figures(observations, EVIDENCE, threshold, RIVALS, draws),
     }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.stats import chi2
 
 from interpose_ros.evaluation.bootstrap import scene_intervals
@@ -26,7 +26,11 @@ SEED = 0
 
 
 def held_out_figures(
-    observations: Sequence[Observation], names: Sequence[str], threshold: float, rivals: Mapping[str, str]
+    observations: Sequence[Observation],
+    names: Sequence[str],
+    threshold: float,
+    rivals: Mapping[str, str],
+    draws: int = 1000,
 ) -> dict[str, Any]:
     """Figures of probabilities that were each fitted without the scene they are of.
 
@@ -35,6 +39,7 @@ def held_out_figures(
         names: of the evidence.
         threshold: least probability that is published.
         rivals: evidence that estimates could be ranked by instead, by what it is called.
+        draws: of scenes, for the intervals.
 
     Returns:
         Plain values, of everyday pairs but for ``published.look_alikes``. A ``gain`` is positive where the probabilities
@@ -58,6 +63,7 @@ def held_out_figures(
             },
             scenes,
             SEED,
+            draws,
         )
         found[target.name] = {
             "count": len(rows),
@@ -71,9 +77,9 @@ def held_out_figures(
         }
         if target.name == "rotation_5deg":
             found["reliability"] = reliability(probability, right)
-            found["risk_coverage"] = _ranking(rows, probability, ~right, rivals)
+            found["risk_coverage"] = _ranking(rows, probability, ~right, rivals, draws)
             found["published"] = _published(every, given, threshold)
-    found["ellipsoid_coverage_90"] = _ellipsoids(observations, names, threshold)
+    found["ellipsoid_coverage_90"] = _ellipsoids(observations, names, threshold, draws)
     return found
 
 
@@ -96,7 +102,7 @@ def reliability(probability: Float[np.ndarray, "n"], right: np.ndarray, bins: in
 
 
 def _ranking(
-    rows: Sequence[Observation], probability: np.ndarray, wrong: np.ndarray, rivals: Mapping[str, str]
+    rows: Sequence[Observation], probability: np.ndarray, wrong: np.ndarray, rivals: Mapping[str, str], draws: int
 ) -> dict[str, Any]:
     scores = {what: np.array([o.evidence[name] for o in rows], dtype=np.float64) for what, name in rivals.items()}
     own = area_under_risk_coverage(probability, wrong)
@@ -108,6 +114,7 @@ def _ranking(
         },
         [o.scene for o in rows],
         SEED,
+        draws,
     )
     return {
         "area": own,
@@ -142,7 +149,9 @@ def _accepts(accepted: np.ndarray, false: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _ellipsoids(observations: Sequence[Observation], names: Sequence[str], threshold: float) -> dict[str, Any]:
+def _ellipsoids(
+    observations: Sequence[Observation], names: Sequence[str], threshold: float, draws: int
+) -> dict[str, Any]:
     """Share of the answers of scenes left out with the truth inside; the factors are of the other scenes, too."""
     inside: dict[str, list[tuple[str, bool]]] = {"rotation": [], "direction": []}
     for scene in sorted({o.scene for o in observations}):
@@ -161,7 +170,7 @@ def _ellipsoids(observations: Sequence[Observation], names: Sequence[str], thres
     for name, rows in inside.items():
         flags = np.array([flag for _, flag in rows], np.float64)
         share = float(flags.mean()) if len(flags) else math.nan
-        interval = scene_intervals(lambda k, f=flags: {"share": float(f[k].mean())}, [scene for scene, _ in rows], SEED)  # type: ignore[misc]
+        interval = scene_intervals(_share_of(flags), [scene for scene, _ in rows], SEED, draws)
         low, high = interval.get("share", (math.nan, math.nan))
         found[name] = {
             "of": "answers to everyday pairs that belong together",
@@ -171,6 +180,10 @@ def _ellipsoids(observations: Sequence[Observation], names: Sequence[str], thres
             "holds_80_to_97": bool(low >= 0.80 and high <= 0.97),
         }
     return found
+
+
+def _share_of(flags: Float[np.ndarray, "n"]) -> Callable[[Int[np.ndarray, "k"]], Mapping[str, float]]:
+    return lambda chosen: {"share": float(flags[chosen].mean())}
 
 
 def _gain(value: float, interval: tuple[float, float]) -> dict[str, Any]:

@@ -32,20 +32,20 @@ def observed(count: int, understated: float, seed: int = 0) -> list[Observation]
         }  # fmt: skip
         lengths = [float(np.linalg.norm(rng.normal(size=n)) * understated) for n in (3, 2)]
         error = rng.uniform(0.1, 4.0) if right else rng.uniform(30.0, 150.0)
-        rows.append(Observation(f"scene{number % 20:02d}", evidence, error, error, *lengths))
+        rows.append(Observation(f"scene{number % 10:02d}", evidence, error, error, *lengths))
     return rows
 
 
 @pytest.fixture(scope="module")
 def content():
-    return calibration(SUBJECT, observed(1500, understated=2.0), "made up", 0.8)
+    return calibration(SUBJECT, observed(1500, understated=2.0), "made up", 0.8, draws=100)
 
 
 def test_the_file_is_loaded_and_tells_right_from_wrong(tmp_path, content):
     (tmp_path / "a.json").write_text(json.dumps(content), encoding="utf-8")
     loaded = load_calibration(tmp_path / "a.json")
     assert (loaded.branch, loaded.estimator, loaded.model_hash) == ("matches", "matches", "0123456789abcdef")
-    assert "made up; 1500 estimates from 20 scenes" in loaded.description
+    assert "made up; 1500 estimates from 10 scenes" in loaded.description
     weak, strong = (
         loaded.confidence(
             {
@@ -93,27 +93,27 @@ def test_evidence_that_says_nothing_gains_nothing():
     rng = np.random.default_rng(5)
     names = ("inliers", "inlier_ratio", "coverage", "match_score")
     rows = [
-        Observation(f"scene{k % 20:02d}", {n: float(rng.uniform(0.1, 1.0)) for n in names}, e, e, 1.0, 1.0)
+        Observation(f"scene{k % 10:02d}", {n: float(rng.uniform(0.1, 1.0)) for n in names}, e, e, 1.0, 1.0)
         for k, e in enumerate(np.where(rng.random(800) < 0.9, 1.0, 90.0))
     ]
-    judged = calibration(SUBJECT, rows, "noise", 0.8)["left_out_scenes"]
+    judged = calibration(SUBJECT, rows, "noise", 0.8, draws=100)["left_out_scenes"]
     assert not judged["rotation_5deg"]["brier_gain"]["holds"]
     assert not judged["risk_coverage"]["gain_over_inliers"]["holds"]
 
 
 def test_look_alikes_are_counted_apart():
-    rows = observed(1500, 1.0)
+    rows = observed(500, 1.0)
     sure = {"inliers": 3000.0, "inlier_ratio": 0.9, "coverage": 0.6, "match_score": 0.5}
     rows += [Observation(f"scene{k:02d}", sure, 90.0, math.nan, math.nan, math.nan, "tiled_facade") for k in range(4)]
-    published = calibration(SUBJECT, rows, "made up", 0.8)["left_out_scenes"]["published"]
+    published = calibration(SUBJECT, rows, "made up", 0.8, draws=100)["left_out_scenes"]["published"]
     facade = published["look_alikes"]["tiled_facade"]
     assert (facade["estimates"], facade["accepted"], facade["false"]) == (4, 4, 4)
-    assert published["everyday"]["estimates"] == 1500
+    assert published["everyday"]["estimates"] == 500
 
 
 def test_too_little_says_of_what():
-    with pytest.raises(CalibrationError, match="rotation_5deg: 20 scenes with"):
-        calibration(SUBJECT, observed(30, 1.0), "made up", 0.8)
+    with pytest.raises(CalibrationError, match="rotation_5deg: 10 scenes with"):
+        calibration(SUBJECT, observed(30, 1.0), "made up", 0.8, draws=100)
 
 
 def test_rows_of_refusals_tell_nothing_and_strangers_are_infinitely_wrong():

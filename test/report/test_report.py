@@ -110,7 +110,7 @@ def test_published_figures_stand_beside_ours(tmp_path):
 
 
 def test_hundreds_of_pairs_keep_the_file_small(tmp_path):
-    folder = write_run(tmp_path / "run", pairs=600, images=200)
+    folder = write_run(tmp_path / "run", pairs=400, images=150)
     assert write_report(folder).stat().st_size < 12e6
 
 
