@@ -32,7 +32,7 @@ _MODEL = None
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenes", type=int, default=120, help="with right constraints; 30 of them also with others")
+    parser.add_argument("--scenes", type=int, default=105, help="with right constraints; 30 of them also with others")
     parser.add_argument("--plain", type=int, default=15, help="scenes that the plain recipe is run on, too")
     parser.add_argument("--plain-iterations", type=int, default=1000, help="of the plain recipe, per stage")
     parser.add_argument("--processes", type=int, default=2)
