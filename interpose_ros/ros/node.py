@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import traceback
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
 from rclpy.duration import Duration
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -418,8 +420,10 @@ def main(args: list[str] | None = None) -> int:
             started = executor.create_task(node.start)
             executor.spin_until_future_complete(started)
             failed = not started.result()
-        if not failed:
-            executor.spin()
+        while not failed and rclpy.ok():
+            # A transition may destroy a subscription just when the executor, on another thread, prepares to wait for it.
+            with contextlib.suppress(InvalidHandle):
+                executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except RuntimeError:
