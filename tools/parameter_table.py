@@ -8,8 +8,9 @@ from interpose_ros.ros.settings import Setting, core_settings, node_settings
 INTRODUCTION = """# Parameters of the node
 
 Those marked *live* may change while the node is active. The others are read when the node is configured, and read-only: to
-change one, start the node with another value, in a parameter file (like [config/interpose.yaml](../config/interpose.yaml)) or
-with `--ros-args -p name:=value`. `ros2 param describe` says the same as this page, which `tools/parameter_table.py` writes.
+change one, start the node with another value, in a parameter file (like [config/interpose.yaml](../config/interpose.yaml))
+or with `--ros-args -p name:=value`. `ros2 param describe` says the same as this page, which `tools/parameter_table.py`
+writes.
 """
 
 
