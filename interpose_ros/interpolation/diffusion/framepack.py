@@ -2,8 +2,8 @@
 
 The last image is clean context of the section that is made first, right after its end, and not a frame of the video. Only
 checkpoints trained with inverted anti-drifting sampling (FramePackI2V_HY) take one; the F1 checkpoints, which are sampled
-forwards, have the same configuration and cannot be told from them by it. As no frame of the video is the last image, only the
-seam to B can show that B was not heeded.
+forwards, have the same configuration and cannot be told from them by it. As no frame of the video is the last image, only
+the seam to B can show that B was not heeded.
 """
 
 from __future__ import annotations
