@@ -35,8 +35,8 @@ help:                ## this list
 
 env: $(COLCON)/package.stamp $(VENV)/body-model.stamp $(BROWSER)   ## set-up only: Python environment, ROS 2 wheels, underlay and package built
 
-test: env            ## all tests; make test ARGS="test/geometry -k pose" for some
-	@python -m pytest $(ARGS)
+test: env            ## all tests, two at a time; make test ARGS="test/geometry -k pose" for some, ARGS="-n 0" one by one
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} python -m pytest -n 2 --dist loadfile $(ARGS)
 
 demo: env            ## node and recorded bag as separate processes, compared with the truth; writes out/demo
 	@python -m interpose_ros.ros.demo $(ARGS)
