@@ -33,7 +33,7 @@ def estimate(client: InterposeClient, a: HeldKeyframe, b: HeldKeyframe, seconds:
     """A new estimate, with progress, and with a limit after which the best so far is taken."""
 
     def show(progress: Progress) -> None:
-        print(f"{progress.fraction:4.0%} {progress.text}; so far: {progress.best.status.name}")
+        print(f"{progress.fraction:4.0%} {progress.text}; so far: {'a pose' if progress.best.has_pose else 'nothing'}")
 
     running = client.estimate(a.name, b.name, progress=show)
     try:

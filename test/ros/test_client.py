@@ -12,7 +12,7 @@ rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without
 from scipy.spatial.transform import Rotation
 
 from interpose_ros.ros.client import ImageWithCamera, InterposeClient, NodeNotReached, NotActive
-from interpose_ros.ros.client_results import EstimateCode, LookupCode, PoseStatus, Stage
+from interpose_ros.ros.client_results import EstimateCode, LookupCode, PoseStatus
 from interpose_ros.srv import RefineContactPose
 from interpose_ros.views import KeyframeId
 
@@ -82,7 +82,7 @@ def test_estimates_of_keyframes_and_of_images(client):
     estimate = client.estimate(A, B, max_seconds=30.5, progress=lambda now: stages.append(now.stage)).result(ANSWER)
     assert estimate.code is EstimateCode.OK
     assert turn_deg(estimate.pose) < 2
-    assert stages[-1] is Stage.SCALE
+    assert stages  # how many are heard before the result is not promised
     first, second = (ImageWithCamera(image_message(50 + k, PICTURES[k]), info_message()) for k in range(2))
     estimate = client.estimate(first, second).result(ANSWER)
     assert estimate.code is EstimateCode.OK, estimate.text
@@ -114,7 +114,8 @@ def test_the_example_shows_a_pose(client, capsys):
     assert "no pose" in planner.decide(None)
     shown = capsys.readouterr().out
     assert "camera@1.000000000 is camera_kf_1_0 on /tf" in shown
-    assert "so far: OK" in shown
+    # Feedback is not waited for: a pair that takes no time may be answered before the rest of it is heard.
+    assert "% matching the keyframes; so far: " in shown
 
 
 def test_who_is_not_there_or_not_active_is_said(running, client, monkeypatch):

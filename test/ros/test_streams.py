@@ -189,4 +189,4 @@ def test_best_effort_publisher_of_keyframes_is_met_and_jump_back_resets():
         running.wait_for(lambda: held(running) == [], ANSWER, "reset")
         request = GetRelativePose.Request(keyframe_a=name(1), keyframe_b=name(2))
         response = running.call(GetRelativePose, "get_relative_pose", request)
-        assert response.code == GetRelativePose.Response.CODE_UNKNOWN_KEYFRAME
+        assert response.code == GetRelativePose.Response.CODE_EVICTED
