@@ -109,7 +109,7 @@ class Soak:
                 memory.append((k / frames * seconds / 3600, self.node.resident_megabytes()))
             ahead = begin + (k + 1) / STREAM_HZ / self.arguments.rate - time.monotonic()
             if ahead > 0:
-                time.sleep(ahead)
+                time.sleep(ahead)  # until the next image of the stream is due
         took = time.monotonic() - begin
         self.tester.wait_for(lambda: self._answered() >= self.keyframes_sent - 1, ANSWER_SECONDS)
         received = lambda: self.tester.value("keyframes", "stream_images_received")  # noqa: E731
@@ -324,7 +324,7 @@ def cache_survives_a_full_disk() -> bool:
             try:
                 kept = ClipCache(Path(folder), 1e9).put("full", clip)
                 os.write(writer, b"0" if kept else b"1")
-            except BaseException:
+            except BaseException:  # this copy of the process must end here, whatever happened in it
                 os.write(writer, b"!")
             os._exit(0)
         os.close(writer)
