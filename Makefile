@@ -68,9 +68,15 @@ $(VENV)/python.stamp: requirements/ros-$(ROS_WHEELS).txt requirements/workspace.
 	@tools/make-venv "$(PYTHON)" "$(ROS_WHEELS)"
 	@touch $@
 
-# A minute, once: `interpose body-model` says where the file lies; it goes with the virtual environment.
+# A minute, once for all virtual environments here, in each of which it lies: `interpose body-model` says where.
 $(VENV)/body-model.stamp: $(VENV)/python.stamp interpose_ros/contact/anny_file.py
-	@python -m interpose_ros.cli body-model
+	@for other in $(filter-out $(VENV)/%,$(wildcard .venv*/share/interpose_ros/body_models)); do \
+		if [ "$$other/../../../body-model.stamp" -nt interpose_ros/contact/anny_file.py ]; then \
+			mkdir -p $(VENV)/share/interpose_ros && cp -r "$$other" $(VENV)/share/interpose_ros/ && \
+			echo "body model: copied from $$other" && exit 0; \
+		fi; \
+	done; \
+	python -m interpose_ros.cli body-model
 	@touch $@
 
 # Without npm, or without a network, a sentence says so, and the tests that need a browser are skipped.
