@@ -15,13 +15,13 @@ import numpy as np
 import torch
 
 from interpose_ros.contact.body_model import landmark_points
+from interpose_ros.contact.body_parts import ATOMS, GROUND, atoms_of
 from interpose_ros.contact.config import RefinementConfig
 from interpose_ros.contact.constraints import ContactConstraints
 from interpose_ros.contact.contact_points import PartPoints
 from interpose_ros.contact.contact_term import ContactTerm
 from interpose_ros.contact.penetration import PenetrationTerm
 from interpose_ros.contact.refine import body_terms
-from interpose_ros.contact.regions import ATOMS, GROUND, atoms_of
 from interpose_ros.contact.rig import BodyParameters, place, pose
 from interpose_ros.contact.scene import Person, PersonState
 from interpose_ros.contact.synthetic import INTRINSICS

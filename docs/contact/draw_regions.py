@@ -9,8 +9,8 @@ import numpy as np
 
 from interpose_ros.contact.anny_body import AnnyBody
 from interpose_ros.contact.body_model import mesh, neutral_body
+from interpose_ros.contact.body_parts import PARTS, SIDED_PARTS, atoms_of
 from interpose_ros.contact.pictures import two_views
-from interpose_ros.contact.regions import PARTS, SIDED_PARTS, atoms_of
 
 _PLAIN, _LEFT, _RIGHT = (205, 205, 205), (60, 110, 235), (215, 130, 50)
 _COLUMNS, _SIDE = 4, 300

@@ -7,7 +7,6 @@ files, which takes about a minute and 800 MB of disk. What this package needs of
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -17,8 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-FORMAT_VERSION = 1
-BODY_MODEL_DIRECTORY_VARIABLE = "INTERPOSE_ROS_BODY_MODELS"
+from interpose_ros.contact.model_files import FORMAT_VERSION, anny_path, check_anny
 
 # Phenotypes that shape the body here, each with its anchors on the phenotype's scale.
 PHENOTYPE_ANCHORS: dict[str, tuple[float, ...]] = {
@@ -31,10 +29,6 @@ PHENOTYPE_ANCHORS: dict[str, tuple[float, ...]] = {
 }
 # Columns of Anny's mask before and after those above: three races at equal parts, cup size and firmness at their middle.
 _RACES, _CUP_AND_FIRMNESS = 3, (0.0, 1.0, 0.0, 0.0, 1.0, 0.0)
-
-
-class BodyModelMissing(FileNotFoundError):
-    """The compact file of a body model is not there; the text says how it is made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,25 +76,6 @@ class AnnyArrays:
 _TENSOR_FIELDS = tuple(f.name for f in fields(AnnyArrays) if not f.name.endswith("_names"))
 
 
-def body_model_directory() -> Path:
-    """Folder of compact body models.
-
-    That named by $INTERPOSE_ROS_BODY_MODELS; else within the virtual environment that runs this; else the user's cache.
-    """
-    named = os.environ.get(BODY_MODEL_DIRECTORY_VARIABLE)
-    if named:
-        return Path(named)
-    if sys.prefix != sys.base_prefix:
-        return Path(sys.prefix) / "share" / "interpose_ros" / "body_models"
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "interpose_ros" / "body_models"
-
-
-def anny_path() -> Path:
-    """Where Anny's compact file belongs."""
-    return body_model_directory() / f"anny-v{FORMAT_VERSION}.safetensors"
-
-
 def load_anny(path: Path | None = None) -> AnnyArrays:
     """Read the compact file.
 
@@ -111,11 +86,7 @@ def load_anny(path: Path | None = None) -> AnnyArrays:
     from safetensors import SafetensorError, safe_open
 
     path = path or anny_path()
-    if not path.is_file():
-        raise BodyModelMissing(
-            f"the Anny body model has not been prepared: {path} is missing. `interpose body-model` makes it (about a "
-            "minute, once, without network); `make env` does so too"
-        )
+    check_anny(path)
     try:
         with safe_open(str(path), framework="pt") as stream:
             header = stream.metadata() or {}

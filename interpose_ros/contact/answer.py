@@ -5,36 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from pydantic import ValidationError
 
 from interpose_ros.contact.anny_body import AnnyBody
 from interpose_ros.contact.body_model import BodyModel
+from interpose_ros.contact.body_parts import ATOMS
 from interpose_ros.contact.constraints import ContactConstraints, whole_bodies
 from interpose_ros.contact.contact_points import part_points
 from interpose_ros.contact.language_model import LanguageModelConfig, LanguageModelError, ask
+from interpose_ros.contact.plain_body import plain_body
 from interpose_ros.contact.refine import EstimatedPerson, Refinement, refine
-from interpose_ros.contact.regions import ATOMS
-from interpose_ros.contact.request import RefineRequest, UnknownBodyModel, estimated_person
-from interpose_ros.contact.rig import rotation_log
+from interpose_ros.contact.request import RefineRequest
+from interpose_ros.contact.request_bodies import UnknownBodyModel, estimated_person, floor_plane
+from interpose_ros.contact.result import ContactCode, ContactResult
 from interpose_ros.contact.smplx_body import SmplxBody
-
-
-class ContactCode(str, Enum):
-    """How a request ended."""
-
-    SUCCESS = "success"
-    DEADLINE = "deadline"
-    INVALID_REQUEST = "invalid_request"
-    UNKNOWN_MODEL = "unknown_model"
-    MODEL_MISSING = "model_missing"
-    NO_CONSTRAINTS = "no_constraints"
-    LANGUAGE_MODEL = "language_model"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +41,22 @@ class ContactAnswer:
     people: list[EstimatedPerson] = field(default_factory=list)
     refinement: Refinement | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def plain(self) -> ContactResult:
+        """The same as plain numbers."""
+        refinement = self.refinement
+        if refinement is None:
+            return ContactResult(self.code, self.text, self.seconds)
+        return ContactResult(
+            self.code,
+            self.text,
+            self.seconds,
+            tuple(plain_body(p.model, body) for p, body in zip(self.people, refinement.bodies, strict=True)),
+            refinement.constraints.origin,
+            tuple(refinement.contacts),
+            refinement.losses_before,
+            refinement.losses_after,
+        )
 
 
 class ContactRefiner:
@@ -129,7 +132,7 @@ class ContactRefiner:
             constraints,
             request.refinement,
             tuple(request.intrinsics) if request.intrinsics else None,  # type: ignore[arg-type]
-            request.floor_plane(),
+            floor_plane(request.floor) if request.floor else None,
             out_of_time,
         )
         seconds = {"bodies": read - began, "constraints": known - read, **refinement.seconds}
@@ -163,45 +166,3 @@ class ContactRefiner:
             return whole_bodies(), note
         text = "no contacts are given, and nobody is configured to find some"
         return ContactAnswer(ContactCode.NO_CONSTRAINTS, note.removeprefix("; ") or text)
-
-
-def answer_as_dict(answer: ContactAnswer) -> dict[str, Any]:
-    """The answer as JSON."""
-    result: dict[str, Any] = {"code": answer.code.value, "text": answer.text, "seconds": answer.seconds}
-    refinement = answer.refinement
-    if refinement is None:
-        return result
-    result["constraints_from"] = refinement.constraints.origin.value
-    result["bodies"] = []
-    for person, body in zip(answer.people, refinement.bodies, strict=True):
-        vectors = rotation_log(body.rotations)[0]
-        names, space = person.model.skeleton.names, person.model.shape_space
-        result["bodies"].append(
-            {
-                "model": person.model.name,
-                "translation": body.translation[0].tolist(),
-                "rotations": {name: vector.tolist() for name, vector in zip(names, vectors, strict=True)},
-                "shape": dict(zip(space.names, body.shape[0].tolist(), strict=True)),
-            }
-        )
-    result["contacts"] = [
-        {
-            **{
-                key: {"body": end.body, "part": end.part, "side": end.side}
-                for key, end in (("first", c.contact.first), ("second", c.contact.second))
-            },
-            "weight": c.weight,
-            "distance_before_m": c.before,
-            "distance_after_m": c.after,
-        }
-        for c in refinement.contacts
-    ]
-    result["losses"] = {"before": refinement.losses_before, "after": refinement.losses_after}
-    return result
-
-
-def first_error(error: ValidationError) -> str:
-    """What is wrong with a request's form, and where, in one line."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else str(first["msg"])

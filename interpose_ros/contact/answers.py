@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from interpose_ros.contact.body_parts import GROUND
 from interpose_ros.contact.constraints import Contact, ContactEnd
 from interpose_ros.contact.part_names import read_part
-from interpose_ros.contact.regions import GROUND
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class BodyModel(Protocol):
     landmark_names: tuple[str, ...]
 
     def regions(self) -> Mapping[str, torch.Tensor]:
-        """Vertices of the parts that cover the body without overlap, under the names of `regions.ATOMS`."""
+        """Vertices of the parts that cover the body without overlap, under the names of `body_parts.ATOMS`."""
         ...
 
     def shaped(

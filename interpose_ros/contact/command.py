@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from interpose_ros.contact.anny_file import anny_path, make_anny
+from interpose_ros.contact.model_files import anny_path
 
 _REFUSED = 3
 
@@ -35,6 +35,8 @@ def register(commands: Any) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> int:
+    from interpose_ros.contact.anny_file import make_anny
+
     path = anny_path()
     if path.is_file() and not options.again:
         print(f"body model: {path} is there; remove the file to be rid of it")
@@ -53,9 +55,9 @@ def _refine(options: argparse.Namespace) -> int:
     import cv2
     from pydantic import ValidationError
 
-    from interpose_ros.contact.answer import ContactRefiner, answer_as_dict, first_error
+    from interpose_ros.contact.answer import ContactRefiner
     from interpose_ros.contact.language_model import LanguageModelConfig
-    from interpose_ros.contact.request import RefineRequest
+    from interpose_ros.contact.request import RefineRequest, first_error
 
     try:
         request = RefineRequest.model_validate_json(options.request.read_bytes())
@@ -76,7 +78,7 @@ def _refine(options: argparse.Namespace) -> int:
     refiner = ContactRefiner.with_models(language_model, options.heuristic, options.smplx)
     deadline = None if options.deadline is None else time.monotonic() + options.deadline
     answer = refiner.answer(request, image, deadline)
-    text = json.dumps(answer_as_dict(answer), indent=2, allow_nan=False)
+    text = json.dumps(answer.plain().as_dict(), indent=2, allow_nan=False)
     print(text)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
-from interpose_ros.contact.regions import BODY, GROUND, atoms_of
+from interpose_ros.contact.body_parts import BODY, GROUND, atoms_of
 
 
 class ConstraintOrigin(str, Enum):
@@ -24,7 +24,7 @@ class ContactEnd:
 
     Attributes:
         body: index of the person, 0 or 1; the ground belongs to none and has -1.
-        part: one of `regions.PARTS`, an atom, BODY or GROUND.
+        part: one of `body_parts.PARTS`, an atom, BODY or GROUND.
         side: left or right; None leaves it open for parts with sides.
     """
 
@@ -60,6 +60,22 @@ class Contact:
     def swapped(self) -> Contact:
         """The same with the persons exchanged."""
         return Contact(self.first.swapped(), self.second.swapped())
+
+
+@dataclass(frozen=True)
+class ContactReport:
+    """A contact as the refinement took it.
+
+    Attributes:
+        contact: with sides and persons settled.
+        weight: share of the samples.
+        before, after: distance in metres.
+    """
+
+    contact: Contact
+    weight: float
+    before: float
+    after: float
 
 
 @dataclass(frozen=True)

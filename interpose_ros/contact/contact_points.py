@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 
 from interpose_ros.contact.body_model import BodyModel, mesh, neutral_body
-from interpose_ros.contact.regions import atoms_of
+from interpose_ros.contact.body_parts import atoms_of
 
 POINTS_PER_ATOM = 32
 _CHOSEN: WeakKeyDictionary[BodyModel, dict[str, torch.Tensor]] = WeakKeyDictionary()

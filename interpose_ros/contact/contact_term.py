@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 
 from interpose_ros.contact.assignment import LEFT, RIGHT, Row, best_assignment
+from interpose_ros.contact.body_parts import GROUND, SIDED_PARTS, SIDES, atoms_of
 from interpose_ros.contact.constraints import Contact, ContactEnd, ContactSample
-from interpose_ros.contact.regions import GROUND, SIDED_PARTS, SIDES, atoms_of
 from interpose_ros.contact.scene import NormalEquations, PersonState, Scene
 
 _SIDE_BIT = {"left": LEFT, "right": RIGHT}

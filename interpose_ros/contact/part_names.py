@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from interpose_ros.contact.regions import GROUND, PARTS, SIDED_PARTS
+from interpose_ros.contact.body_parts import GROUND, PARTS, SIDED_PARTS
 
 _SYNONYMS = {
     "hands": "hand",

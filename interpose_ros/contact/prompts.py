@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from interpose_ros.contact.regions import PAIR_PARTS, SINGLE_PARTS
+from interpose_ros.contact.body_parts import PAIR_PARTS, SINGLE_PARTS
 
 SCHEMA_NAME = "contacts"
 _KEYS = {1: ("part", "touches"), 2: ("person_1_part", "person_2_part")}

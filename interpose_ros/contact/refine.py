@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Float
 
 from interpose_ros.contact.body_model import BodyModel
+from interpose_ros.contact.body_parts import GROUND, atoms_of
 from interpose_ros.contact.body_terms import JointLimits, Keypoints2D, NearEstimate, Term
 from interpose_ros.contact.config import RefinementConfig
-from interpose_ros.contact.constraints import Contact, ContactConstraints
+from interpose_ros.contact.constraints import ContactConstraints, ContactReport
 from interpose_ros.contact.contact_points import part_points
 from interpose_ros.contact.contact_term import ContactTerm, Floor
 from interpose_ros.contact.penetration import PenetrationTerm
-from interpose_ros.contact.regions import GROUND, atoms_of
 from interpose_ros.contact.rig import BodyParameters
 from interpose_ros.contact.scene import Person, PersonState, Scene
 from interpose_ros.contact.solver import solve
@@ -53,22 +53,6 @@ class EstimatedPerson:
     model: BodyModel
     body: BodyParameters
     keypoints: Keypoints | None = None
-
-
-@dataclass(frozen=True)
-class ContactReport:
-    """A contact as the refinement took it.
-
-    Attributes:
-        contact: with sides and persons settled.
-        weight: share of the samples.
-        before, after: distance in metres.
-    """
-
-    contact: Contact
-    weight: float
-    before: float
-    after: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Float
 
 from interpose_ros.contact.body_model import COCO_KEYPOINTS, BodyModel, landmarks, mesh, neutral_body
+from interpose_ros.contact.body_parts import ATOMS, PAIR_PARTS, SIDED_PARTS, SIDES, SINGLE_PARTS, atoms_of
 from interpose_ros.contact.config import RefinementConfig
 from interpose_ros.contact.constraints import ConstraintOrigin, Contact, ContactConstraints, ContactEnd, ContactSample
 from interpose_ros.contact.penetration import vertex_normals
 from interpose_ros.contact.refine import EstimatedPerson, Keypoints, refine
-from interpose_ros.contact.regions import ATOMS, PAIR_PARTS, SIDED_PARTS, SIDES, SINGLE_PARTS, atoms_of
 from interpose_ros.contact.rig import BodyParameters, rotation_exp, rotation_log
 
 INTRINSICS = (800.0, 800.0, 640.0, 360.0)

@@ -9,13 +9,11 @@ import numpy as np
 from geometry_msgs.msg import Point, Vector3
 from jaxtyping import UInt8
 
-from interpose_ros.contact.answer import ContactAnswer, ContactCode
+from interpose_ros.contact.body_parts import GROUND
 from interpose_ros.contact.config import RefinementConfig
-from interpose_ros.contact.constraints import ConstraintOrigin, ContactEnd
-from interpose_ros.contact.refine import ContactReport, EstimatedPerson
-from interpose_ros.contact.regions import GROUND
+from interpose_ros.contact.constraints import ConstraintOrigin, ContactEnd, ContactReport
 from interpose_ros.contact.request import RefineRequest
-from interpose_ros.contact.rig import BodyParameters, rotation_log
+from interpose_ros.contact.result import ContactCode, ContactResult, RefinedBody
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.msg import BodyPose, ContactConstraint, StageTime
 from interpose_ros.ros.conversions import camera_from_message, image_from_message
@@ -83,23 +81,19 @@ def image_of_request(message: RefineContactPose.Request) -> UInt8[np.ndarray, "h
 
 
 def response_message(
-    answer: ContactAnswer, request: RefineContactPose.Request, seconds: float
+    result: ContactResult, request: RefineContactPose.Request, seconds: float
 ) -> RefineContactPose.Response:
     """The response; bodies keep the ids of the request."""
-    response = Response(code=_CODES[answer.code], message=answer.text, seconds=seconds)
-    response.stage_times = [StageTime(stage=stage, seconds=s) for stage, s in answer.seconds.items()]
-    refinement = answer.refinement
-    if refinement is None:
+    response = Response(code=_CODES[result.code], message=result.text, seconds=seconds)
+    response.stage_times = [StageTime(stage=stage, seconds=s) for stage, s in result.seconds.items()]
+    if result.origin is None:
         return response
-    response.bodies = [
-        body_message(person, body, given.id)
-        for person, body, given in zip(answer.people, refinement.bodies, request.bodies, strict=True)
-    ]
-    origin = _ORIGINS[refinement.constraints.origin]
-    response.constraints = [_contact_message(report, origin) for report in refinement.contacts]
-    response.loss_names = list(refinement.losses_after)
-    response.losses_before = [refinement.losses_before[name] for name in refinement.losses_after]
-    response.losses_after = list(refinement.losses_after.values())
+    response.bodies = [body_message(body, given.id) for body, given in zip(result.bodies, request.bodies, strict=True)]
+    origin = _ORIGINS[result.origin]
+    response.constraints = [_contact_message(report, origin) for report in result.contacts]
+    response.loss_names = list(result.losses_after)
+    response.losses_before = [result.losses_before[name] for name in result.losses_after]
+    response.losses_after = list(result.losses_after.values())
     return response
 
 
@@ -165,19 +159,18 @@ def _contact(message: ContactConstraint) -> dict[str, object]:
     return {"first": ends[0], "second": ends[1], "weight": message.weight or 1.0}
 
 
-def body_message(person: EstimatedPerson, body: BodyParameters, name: str) -> BodyPose:
+def body_message(body: RefinedBody, name: str) -> BodyPose:
     """A body by its parameters."""
-    vectors = rotation_log(body.rotations)[0].tolist()
-    x, y, z = body.translation[0].tolist()
+    x, y, z = body.translation.tolist()
     return BodyPose(
         id=name,
-        model=person.model.name,
+        model=body.model,
         has_parameters=True,
         root_position=Point(x=x, y=y, z=z),
-        rotation_names=list(person.model.skeleton.names),
-        rotations=[Vector3(x=v[0], y=v[1], z=v[2]) for v in vectors],
-        shape_names=list(person.model.shape_space.names),
-        shape=body.shape[0].tolist(),
+        rotation_names=list(body.rotations),
+        rotations=[Vector3(x=v[0], y=v[1], z=v[2]) for v in (vector.tolist() for vector in body.rotations.values())],
+        shape_names=list(body.shape),
+        shape=list(body.shape.values()),
     )
 
 

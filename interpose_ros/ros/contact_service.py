@@ -1,5 +1,5 @@
-"""``~/refine_contact_pose``: bodies that touch. On a node, an executor and threads of its own, so that neither the pose
-pipeline nor the main node's callbacks wait for it."""
+"""``~/refine_contact_pose``: bodies that touch. Computed in a process of its own, and answered on a node, an executor and
+threads of its own, so that neither the pose pipeline nor the main node's callbacks wait for it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ from rclpy.qos import QoSProfile
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from interpose_ros.contact.anny_file import BodyModelMissing
-from interpose_ros.contact.answer import ContactAnswer, ContactCode, ContactRefiner, first_error
+from interpose_ros.contact.model_files import BodyModelMissing, check_body_models
+from interpose_ros.contact.request import first_error
+from interpose_ros.contact.result import ContactResult
+from interpose_ros.engine.contact_work import ContactJob, ContactWork
+from interpose_ros.engine.contact_worker import ContactWorker
+from interpose_ros.engine.messages import FailureKind
+from interpose_ros.engine.worker_status import CancelledJob, WorkerFailure, WorkerLimits, WorkerState, WorkerStatus
 from interpose_ros.ros.contact_config import MOST_WAITING, NodeContactConfig
 from interpose_ros.ros.contact_messages import image_of_request, request_from_message, response_message
 from interpose_ros.ros.contact_output import body_markers, body_transform
@@ -34,7 +39,7 @@ class ContactService:
         """Start the helper node ``<name>_contact``."""
         self._log = beside.get_logger()
         self._config = NodeContactConfig()
-        self._refiner: ContactRefiner | None = None
+        self._worker: ContactWorker | None = None
         self._missing = ""
         self._active = False
         self._turns = Turns()
@@ -61,21 +66,36 @@ class ContactService:
         self._thread = threading.Thread(target=self._spin, name="contact", daemon=True)
         self._thread.start()
 
-    def configure(self, config: NodeContactConfig) -> None:
-        """Load the body model. Where it has not been prepared, requests are told so; the node goes on without it."""
+    @property
+    def status(self) -> WorkerStatus | None:
+        """How the process is; None where there is no body model, or nothing is configured."""
+        worker = self._worker
+        return None if worker is None else worker.status
+
+    def configure(self, config: NodeContactConfig, limits: WorkerLimits) -> None:
+        """Look for the body model. Where it has not been prepared, requests are told so; the node goes on without it."""
         self._config = config
-        self._refiner, self._missing = None, ""
+        self._missing = ""
         if not config.use:
             self._missing = "contact.use is false: set it to true"
             return
         try:
-            self._refiner = ContactRefiner.with_models(config.language_model, config.heuristic, config.smplx_file)
-        except (BodyModelMissing, ValueError) as error:
+            check_body_models(config.smplx_file)
+        except BodyModelMissing as error:
             self._missing = str(error)
             self._log.info(f"~/refine_contact_pose has no body model: {error}")
             return
+        work = ContactWork(config.language_model, config.heuristic, config.smplx_file)
+        self._worker = ContactWorker(work, limits, self._log.warning)
+        if config.start == "configure":
+            self._worker.start()
         if config.language_model.base_url:
             self._log.warning(f"images of ~/refine_contact_pose are sent to {config.language_model.base_url}")
+
+    def end_worker(self, timeout: float) -> bool:
+        """Undo ``configure``: end the process. True when it has ended within ``timeout`` seconds."""
+        worker, self._worker = self._worker, None
+        return worker is None or worker.stop(timeout)
 
     def reconfigure(self, config: NodeContactConfig) -> None:
         """Go on with other settings; only those that may change while the node is active differ."""
@@ -102,8 +122,8 @@ class ContactService:
         began = time.monotonic()
         if not self._active:
             return Response(code=Response.CODE_NOT_ACTIVE, message="the node is not active: activate it")
-        refiner = self._refiner
-        if refiner is None:
+        worker = self._worker
+        if worker is None:
             return Response(code=Response.CODE_MODEL_MISSING, message=self._missing)
         # Nonsense is turned to the default here, and named below.
         patience = (
@@ -119,41 +139,59 @@ class ContactService:
                 return Response(code=Response.CODE_BUSY, message=text, seconds=time.monotonic() - began)
             if turn is Turn.CLOSED:
                 return Response(code=Response.CODE_NOT_ACTIVE, message="the node was deactivated meanwhile")
-            return self._respond(refiner, request, began, deadline)
+            return self._respond(worker, request, began, deadline)
 
     def _respond(
-        self, refiner: ContactRefiner, request: RefineContactPose.Request, began: float, deadline: float
+        self, worker: ContactWorker, request: RefineContactPose.Request, began: float, deadline: float
     ) -> RefineContactPose.Response:
         try:
-            answer = self._answer(refiner, request, deadline)
-            response = response_message(answer, request, time.monotonic() - began)
-            self._show(answer, request)
-        except Exception as error:  # a bad request must not end the thread
+            job = ContactJob(request_from_message(request), image_of_request(request), deadline)
+        except ValidationError as error:
+            return Response(code=Response.CODE_INVALID_REQUEST, message=first_error(error))
+        except ValueError as error:
+            return Response(code=Response.CODE_INVALID_REQUEST, message=str(error))
+        try:
+            result = worker.answer(job, lambda: not self._active)
+            response = response_message(result, request, time.monotonic() - began)
+            self._show(result, request)
+            return response
+        except CancelledJob:
+            return self._cut_short(worker.status)
+        except WorkerFailure as failure:
+            return self._failed(failure)
+        except Exception as error:  # one request must not end the thread
             self._log.error(f"refine_contact_pose failed: {type(error).__name__}: {error}")
             text = f"{type(error).__name__} inside the node; its log has the details"
             return Response(code=Response.CODE_INTERNAL, message=text)
-        return response
 
-    def _answer(self, refiner: ContactRefiner, request: RefineContactPose.Request, deadline: float) -> ContactAnswer:
-        try:
-            asked = request_from_message(request)
-            image = image_of_request(request)
-        except ValidationError as error:
-            return ContactAnswer(ContactCode.INVALID_REQUEST, first_error(error))
-        except ValueError as error:
-            return ContactAnswer(ContactCode.INVALID_REQUEST, str(error))
-        return refiner.answer(asked, image, deadline, lambda: not self._active)
+    def _cut_short(self, worker: WorkerStatus) -> RefineContactPose.Response:
+        if not self._active:
+            return Response(code=Response.CODE_NOT_ACTIVE, message="the node was deactivated meanwhile")
+        if worker.state in (WorkerState.LOADING, WorkerState.RESTARTING):
+            again = f" again: {worker.last_failure}" if worker.last_failure else ""
+            text = f"until the deadline the body models were being loaded{again}; ask again, or see contact.start"
+            return Response(code=Response.CODE_BUSY, message=text)
+        return Response(
+            code=Response.CODE_INTERNAL,
+            message="the process that refines gave no answer by the deadline, and is started again unless it does soon",
+        )
 
-    def _show(self, answer: ContactAnswer, request: RefineContactPose.Request) -> None:
-        if answer.refinement is None:
+    def _failed(self, failure: WorkerFailure) -> RefineContactPose.Response:
+        if failure.kind is FailureKind.MODEL:
+            return Response(code=Response.CODE_MODEL_MISSING, message=str(failure))
+        if failure.kind is FailureKind.STOPPED:
+            return Response(code=Response.CODE_NOT_ACTIVE, message="the node was deactivated meanwhile")
+        self._log.warning(f"refine_contact_pose failed: {failure}")
+        return Response(code=Response.CODE_INTERNAL, message=str(failure))
+
+    def _show(self, result: ContactResult, request: RefineContactPose.Request) -> None:
+        if not result.bodies:
             return
-        people, bodies = answer.people, answer.refinement.bodies
         if self._config.publish_tf:
             names = [given.id or str(number) for number, given in enumerate(request.bodies)]
             transforms = [
-                body_transform(person, body, name, request.header)
-                for person, body, name in zip(people, bodies, names, strict=True)
+                body_transform(body, name, request.header) for body, name in zip(result.bodies, names, strict=True)
             ]
             self._tf.publish(TFMessage(transforms=transforms))
         if self._config.publish_markers and self._markers.get_subscription_count() > 0:
-            self._markers.publish(body_markers(people, bodies, request.header))
+            self._markers.publish(body_markers(result.bodies, request.header))

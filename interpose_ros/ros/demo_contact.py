@@ -17,7 +17,8 @@ from sensor_msgs.msg import CameraInfo
 from interpose_ros.contact.anny_body import AnnyBody
 from interpose_ros.contact.body_model import mesh
 from interpose_ros.contact.pictures import stacked
-from interpose_ros.contact.request import estimated_person
+from interpose_ros.contact.plain_body import plain_body
+from interpose_ros.contact.request_bodies import estimated_person
 from interpose_ros.contact.rig import BodyParameters
 from interpose_ros.contact.synthetic import INTRINSICS, ContactScene, make_scene, named_contacts
 from interpose_ros.msg import ContactConstraint
@@ -98,7 +99,10 @@ def _ask(caller: Node, process: subprocess.Popen, request: RefineContactPose.Req
 def _request(scene: ContactScene) -> RefineContactPose.Request:
     request = RefineContactPose.Request(deadline=PATIENCE)
     request.header.frame_id = "camera"
-    request.bodies = [body_message(person, person.body, str(number)) for number, person in enumerate(scene.estimates)]
+    request.bodies = [
+        body_message(plain_body(person.model, person.body), str(number))
+        for number, person in enumerate(scene.estimates)
+    ]
     fx, fy, cx, cy = INTRINSICS
     request.camera_info = CameraInfo(width=1280, height=720, k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0])
     for message, person in zip(request.bodies, scene.estimates, strict=True):

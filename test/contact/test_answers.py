@@ -3,9 +3,9 @@
 import pytest
 
 from interpose_ros.contact.answers import read_answer
+from interpose_ros.contact.body_parts import GROUND
 from interpose_ros.contact.constraints import Contact, ContactEnd, ContactSample, from_votes
 from interpose_ros.contact.part_names import read_part
-from interpose_ros.contact.regions import GROUND
 
 
 def touch(first, second, people=2):

@@ -11,13 +11,7 @@ from safetensors.torch import save_file
 
 from interpose_ros.cli import main
 from interpose_ros.contact.anny_body import AnnyBody
-from interpose_ros.contact.anny_file import (
-    BODY_MODEL_DIRECTORY_VARIABLE,
-    BodyModelMissing,
-    _save,
-    anny_path,
-    load_anny,
-)
+from interpose_ros.contact.anny_file import _save, load_anny
 from interpose_ros.contact.body_model import (
     COCO_KEYPOINTS,
     BodyModel,
@@ -26,8 +20,9 @@ from interpose_ros.contact.body_model import (
     mesh,
     neutral_body,
 )
+from interpose_ros.contact.body_parts import ATOMS
 from interpose_ros.contact.contact_points import part_points
-from interpose_ros.contact.regions import ATOMS
+from interpose_ros.contact.model_files import BODY_MODEL_DIRECTORY_VARIABLE, BodyModelMissing, anny_path
 from interpose_ros.contact.rig import (
     BodyParameters,
     ParameterLayout,

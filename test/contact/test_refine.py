@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from interpose_ros.contact.body_model import COCO_KEYPOINTS, landmarks, mesh
+from interpose_ros.contact.body_parts import GROUND
 from interpose_ros.contact.config import RefinementConfig
 from interpose_ros.contact.constraints import (
     ConstraintOrigin,
@@ -24,7 +25,6 @@ from interpose_ros.contact.metrics import (
     pa_mpjpe,
 )
 from interpose_ros.contact.refine import EstimatedPerson, Keypoints, refine
-from interpose_ros.contact.regions import GROUND
 from interpose_ros.contact.synthetic import INTRINSICS, face_to_face, make_scene, named_contacts, standing
 
 CONFIG = RefinementConfig()

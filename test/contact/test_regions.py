@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from interpose_ros.contact.body_model import mesh, neutral_body
-from interpose_ros.contact.regions import (
+from interpose_ros.contact.body_parts import (
     ATOMS,
     BODY,
     GROUND,

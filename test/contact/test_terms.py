@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from interpose_ros.contact.body_parts import ATOMS, GROUND
 from interpose_ros.contact.body_terms import JointLimits, Joints3D, Keypoints2D, NearEstimate
 from interpose_ros.contact.constraints import Contact, ContactEnd, ContactSample
 from interpose_ros.contact.contact_points import part_points
 from interpose_ros.contact.contact_term import ContactTerm, Floor
 from interpose_ros.contact.penetration import PenetrationTerm
-from interpose_ros.contact.regions import ATOMS, GROUND
 from interpose_ros.contact.rig import BodyParameters, rotation_exp
 from interpose_ros.contact.scene import NormalEquations, Person, Scene
 from interpose_ros.contact.synthetic import face_to_face

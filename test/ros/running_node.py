@@ -154,6 +154,14 @@ class RunningNode(Peer):
         """Call a service of the node."""
         return super().call(kind, f"/interpose/{service}", request)
 
+    def part(self, name: str) -> dict[str, str]:
+        """The latest that /diagnostics says about a part of the node; empty where it has said nothing."""
+        for message in reversed(self.diagnostics):
+            for status in message.status:
+                if status.name == f"/interpose: {name}":
+                    return {"message": status.message, **{pair.key: pair.value for pair in status.values}}
+        return {}
+
     def pose_for(self, second: int) -> RelativePose:
         """The first answer whose keyframe B has this stamp."""
         self.wait_for(lambda: self._poses_for(second), ANSWER, f"answer for the keyframe at {second} s")

@@ -1,6 +1,8 @@
 """~/refine_contact_pose while it is busy: others are told, and everything else goes on."""
 
 import importlib.util
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -24,6 +26,7 @@ from .running_node import RunningNode, image_message, info_message
 pytestmark = pytest.mark.ros
 Response = RefineContactPose.Response
 PICTURES = [room.picture(np.eye(3), np.array([x, 0.0, -1.0])) for x in (0.0, 0.4, 0.8)]
+MORE = {"contact.waiting": 1, "worker.cancel_timeout": 0.5}
 PHOTO = Image(height=40, width=60, encoding="rgb8", step=180, data=[100] * 7200)
 
 
@@ -49,7 +52,7 @@ def running(servers):
     with servers.serving(server) as url:
         settings = {"base_url": url, "model": "test", "samples": 4, "timeout": 60.0}
         parameters = {f"contact.language_model.{name}": value for name, value in settings.items()}
-        with RunningNode(autostart=True, uncalibrated_tf=True, **parameters, **{"contact.waiting": 1}) as node:
+        with RunningNode(autostart=True, uncalibrated_tf=True, **parameters, **MORE) as node:
             node.server = server
             node.wait_until_active()
             node.repeat_camera_info(info_message())
@@ -140,3 +143,57 @@ def test_poses_and_services_go_on_while_it_waits_and_while_it_works(running, ann
     enough.set()
     running.wait_for(lambda: len(answers) > before, 60.0, "last refinement")
     assert set(answers) == {Response.CODE_OK}
+
+
+def contact_process(running) -> int:
+    """The process that refines, as /diagnostics names it."""
+    running.wait_for(lambda: running.part("contact").get("state") in ("READY", "BUSY"), 60.0, "contact process")
+    return int(running.part("contact")["process"])
+
+
+def maps(process: int) -> str:
+    return Path(f"/proc/{process}/maps").read_text()
+
+
+def test_a_process_that_is_killed_costs_one_request(running, anny):
+    held = hold(running, anny)
+    process = contact_process(running)
+    os.kill(process, signal.SIGKILL)
+    running.wait_for(held.done, 20.0, "error")
+    assert held.result().code == Response.CODE_INTERNAL
+    assert "SIGKILL" in held.result().message
+    assert not held.result().bodies
+    response = running.call(RefineContactPose, SERVICE, handshake(anny, deadline=60.0))
+    assert response.code == Response.CODE_OK, response.message
+    running.wait_for(lambda: running.part("contact").get("restarts") == "1", 20.0, "restart in the diagnostics")
+    assert "SIGKILL" in running.part("contact")["last_failure"]
+
+
+def test_a_process_that_hangs_costs_one_request(running, anny):
+    process = contact_process(running)
+    os.kill(process, signal.SIGSTOP)
+    began = time.monotonic()
+    response = running.call(RefineContactPose, SERVICE, handshake(anny, deadline=0.5))
+    assert response.code == Response.CODE_INTERNAL
+    assert "no answer by the deadline" in response.message
+    assert time.monotonic() - began < 15.0
+    response = running.call(RefineContactPose, SERVICE, handshake(anny, deadline=60.0))
+    assert response.code == Response.CODE_OK, response.message
+    assert contact_process(running) != process
+
+
+def test_networks_are_in_the_processes_that_compute_and_not_in_the_node(running, anny):
+    assert "libtorch" not in maps(running.process.pid)
+    for process in (contact_process(running), int(running.part("worker")["process"])):
+        assert "libtorch" in maps(process)
+
+
+def test_deactivation_ends_what_is_under_way(running, anny):
+    from lifecycle_msgs.msg import Transition
+    from lifecycle_msgs.srv import ChangeState
+
+    held = hold(running, anny)
+    request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE))
+    assert running.call(ChangeState, "change_state", request).success
+    running.wait_for(held.done, 10.0, "answer")
+    assert held.result().code in (Response.CODE_NOT_ACTIVE, Response.CODE_LANGUAGE_MODEL, Response.CODE_DEADLINE)

@@ -23,6 +23,7 @@ from .running_node import RunningNode
 
 pytestmark = pytest.mark.ros
 Response = RefineContactPose.Response
+START = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +33,12 @@ def anny():
 
 @pytest.fixture(scope="module")
 def node():
-    with RunningNode(autostart=True, **{"contact.publish_tf": True}) as running:
+    parameters = {"contact.publish_tf": True, "contact.start": "configure", "contact.deadline": 60.0}
+    with RunningNode(autostart=True, **parameters) as running:
         running.markers = running.collect(MarkerArray, "/interpose/contact_markers")
         running.wait_until_active()
         running.wait_for(lambda: running.node.count_publishers("/interpose/contact_markers") > 0, 20.0, "markers")
+        running.wait_for(lambda: running.part("contact").get("state") == "READY", START, "body models")
         yield running
 
 

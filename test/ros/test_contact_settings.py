@@ -18,6 +18,7 @@ from .running_node import RunningNode
 
 pytestmark = pytest.mark.ros
 Response = RefineContactPose.Response
+START = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,7 @@ def test_a_language_model_is_asked_only_where_it_is_configured_and_needed(anny):
     with servers.serving(server) as url:
         settings = {"base_url": url, "model": "test", "samples": 4}
         parameters = {f"contact.language_model.{name}": value for name, value in settings.items()}
+        parameters["contact.deadline"] = START
         with RunningNode(autostart=True, **parameters) as running:
             running.wait_until_active()
             told = running.call(RefineContactPose, SERVICE, handshake(anny, image=image))
@@ -64,8 +66,10 @@ def test_a_silent_language_model_leaves_time_for_the_heuristic(anny):
     image = Image(height=40, width=60, encoding="rgb8", step=180, data=[100] * 7200)
     with servers.serving(servers.Silent()) as url:
         parameters = {"contact.language_model.base_url": url, "contact.language_model.model": "test"}
-        with RunningNode(autostart=True, **parameters, **{"contact.heuristic": True}) as running:
+        more = {"contact.heuristic": True, "contact.start": "configure"}
+        with RunningNode(autostart=True, **parameters, **more) as running:
             running.wait_until_active()
+            running.wait_for(lambda: running.part("contact").get("state") == "READY", START, "body models")
             request = handshake(anny, image=image, constraints=[], deadline=6.0)
             response = running.call(RefineContactPose, SERVICE, request)
     assert response.code in (Response.CODE_OK, Response.CODE_DEADLINE)
