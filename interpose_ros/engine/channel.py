@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -54,16 +55,19 @@ class Channel:
         """The message as it travels, without copies of its arrays."""
         buffers: list[pickle.PickleBuffer] = []
         file = io.BytesIO()
-        _Pickler(file, buffers, self._number_of).dump(message)
+        ViewPickler(file, self._number_of, buffers.append).dump(message)
         raw = [buffer.raw() for buffer in buffers]
         sizes = [len(part) for part in raw]
         return [struct.pack(f"<I{len(sizes)}Q", len(sizes), *sizes), file.getbuffer(), *raw]
 
     def send_packed(self, parts: list[Any]) -> None:
         """Send what ``pack`` returned."""
+        head, pickled, *arrays = parts
         with self._sending:
-            for part in parts:
-                self._connection.send_bytes(part)
+            self._connection.send_bytes(head)
+            self._connection.send_bytes(pickled)
+            for array in arrays:
+                self._write(array)
 
     def receive(self) -> Any:
         """The next message; waits for it.
@@ -85,13 +89,10 @@ class Channel:
         buffers = []
         for size in sizes:
             buffer = bytearray(size)
-            if size:
-                self._connection.recv_bytes_into(buffer)
-            else:
-                self._connection.recv_bytes(0)
+            self._read_into(buffer)
             buffers.append(buffer)
         try:
-            return _Unpickler(pickled, buffers, self._view_of).load()
+            return ViewUnpickler(io.BytesIO(pickled), self._view_of, buffers).load()
         except Exception as error:  # a damaged pickle can raise anything
             raise GarbledMessage(f"a message cannot be read: {type(error).__name__}: {error}") from error
 
@@ -107,6 +108,21 @@ class Channel:
         """End this side."""
         self._connection.close()
 
+    # Connection's own methods gather what comes in pieces and copy it twice: 5 ms more for an image of 2 megapixels.
+
+    def _write(self, array: memoryview) -> None:
+        rest = array
+        while rest:
+            rest = rest[os.write(self._connection.fileno(), rest) :]
+
+    def _read_into(self, buffer: bytearray) -> None:
+        rest = memoryview(buffer)
+        while rest:
+            count = os.readv(self._connection.fileno(), [rest])
+            if count == 0:
+                raise EOFError
+            rest = rest[count:]
+
     def _receive_bytes(self, most: int) -> bytes:
         try:
             return self._connection.recv_bytes(most)
@@ -116,20 +132,35 @@ class Channel:
             raise
 
 
-class _Pickler(pickle.Pickler):
+class ViewPickler(pickle.Pickler):
+    """Pickles with numbers in the place of views.
+
+    Args:
+        file: what is written.
+        number_of: the number by which the other side knows a view; None for one that is pickled as it is.
+        buffer_callback: takes the arrays, which are then beside the pickle; None leaves them in it.
+    """
+
     def __init__(
-        self, file: io.BytesIO, buffers: list[pickle.PickleBuffer], number_of: Callable[[View], int | None]
+        self,
+        file: io.BytesIO,
+        number_of: Callable[[View], int | None],
+        buffer_callback: Callable[[pickle.PickleBuffer], None] | None = None,
     ) -> None:
-        super().__init__(file, protocol=5, buffer_callback=buffers.append)
+        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self._number_of = number_of
 
     def persistent_id(self, obj: Any) -> int | None:
         return self._number_of(obj) if isinstance(obj, View) else None
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, pickled: bytes, buffers: list[bytearray], view_of: Callable[[int], View]) -> None:
-        super().__init__(io.BytesIO(pickled), buffers=buffers)
+class ViewUnpickler(pickle.Unpickler):
+    """Reads what ``ViewPickler`` wrote; ``view_of`` gives the view that the other side means by a number."""
+
+    def __init__(
+        self, file: io.BytesIO, view_of: Callable[[int], View], buffers: Iterable[bytearray] | None = None
+    ) -> None:
+        super().__init__(file, buffers=buffers)
         self._view_of = view_of
 
     def persistent_load(self, pid: Any) -> View:

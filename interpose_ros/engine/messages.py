@@ -108,6 +108,13 @@ class LoadFailed:
 
 
 @dataclass(frozen=True)
+class Leaving:
+    """The process ends, since what it works with is not there; a restart may help. Costs the job in hand."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Note:
     """A sentence for the log."""
 
@@ -156,4 +163,4 @@ class WorkFailed:
     text: str
 
 
-FROM_WORKER = (Alive, Checked, Ready, LoadFailed, Note, Progressed, BestSoFar, Asked, Done, WorkFailed)
+FROM_WORKER = (Alive, Checked, Ready, LoadFailed, Leaving, Note, Progressed, BestSoFar, Asked, Done, WorkFailed)

@@ -7,8 +7,11 @@ from collections.abc import Callable, Collection, Sequence
 from interpose_ros.answer import PairAnswer
 from interpose_ros.config import InterposeConfig
 from interpose_ros.engine.pair_work import PairJob, PairWork, loads_quickly
+from interpose_ros.engine.ray_engine import uses_gpu
+from interpose_ros.engine.ray_work import RayWork
 from interpose_ros.engine.worker_process import WorkerProcess
 from interpose_ros.engine.worker_status import WorkerLimits, WorkerState, WorkerStatus
+from interpose_ros.engine.workload import Workload
 from interpose_ros.interpolation.clip import LazyView
 from interpose_ros.selection.budget import Budget
 from interpose_ros.views import View
@@ -23,12 +26,21 @@ QUICK = 5.0
 class PairWorker:
     """Answers pairs in a process of its own, which is started again when it is lost."""
 
-    def __init__(self, config: InterposeConfig, limits: WorkerLimits, log: Callable[[str], None]) -> None:
-        """Start the process; ``log`` is told sentences for people."""
+    def __init__(
+        self, config: InterposeConfig, limits: WorkerLimits, log: Callable[[str], None], ray_address: str = ""
+    ) -> None:
+        """Start the process.
+
+        Args:
+            config: what it loads.
+            limits: how long it is waited for.
+            log: told sentences for people.
+            ray_address: of a Ray cluster that does the work; the process then only has the connection. Empty for none.
+        """
         self._is_quick = loads_quickly(config)
         self._limits = limits
         self._process: WorkerProcess[PairJob, PairAnswer] = WorkerProcess(
-            "interpose_pairs", PairWork(config), limits, log
+            "interpose_pairs", _work(config, limits, ray_address), limits, log
         )
         self._process.start()
 
@@ -97,6 +109,12 @@ class PairWorker:
     def stop(self, timeout: float) -> bool:
         """End the process. True when it has ended within ``timeout`` seconds."""
         return self._process.stop(timeout)
+
+
+def _work(config: InterposeConfig, limits: WorkerLimits, ray_address: str) -> Workload[PairJob, PairAnswer]:
+    if not ray_address:
+        return PairWork(config)
+    return RayWork(PairWork(config), ray_address, int(uses_gpu(config)), limits.heartbeat)
 
 
 def _is_over(status: WorkerStatus) -> bool:

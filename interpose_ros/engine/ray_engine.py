@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from interpose_ros import __version__
+from interpose_ros.config import InterposeConfig
 from interpose_ros.engine.protocol import Finished, Lost, Result, Task
 
 MOST_DEATHS_PER_JOB = 3
@@ -160,17 +161,23 @@ class RayEngine:
 
     def _hire(self, pool: _Pool, task: Task[Any, Any, Any], task_there: Any) -> None:
         actor: Any = self._ray.remote(_Worker)
-        worker = actor.options(num_cpus=1, num_gpus=1 if _uses_gpu(task) else 0).remote(__version__)
+        worker = actor.options(num_cpus=1, num_gpus=int(uses_gpu(task.config))).remote(__version__)
         pool.busy[worker.load.remote(task_there)] = (worker, None)
 
     def _count(self, task: Task[Any, Any, Any]) -> int:
         if self._workers is not None:
             return self._workers
-        return max(1, int(self._ray.cluster_resources().get("GPU" if _uses_gpu(task) else "CPU", 1)))
+        return max(1, int(self._ray.cluster_resources().get("GPU" if uses_gpu(task.config) else "CPU", 1)))
 
 
-def _uses_gpu(task: Task[Any, Any, Any]) -> bool:
-    return any(device.startswith("cuda") for device in (task.config.features.device, task.config.dust3r.device))
+def uses_gpu(config: InterposeConfig) -> bool:
+    """Whether any network is to run on a GPU."""
+    devices = (
+        config.features.device,
+        config.dust3r.device,
+        *([config.video.runtime.device] if config.video.preset else []),
+    )
+    return any(device.startswith("cuda") for device in devices)
 
 
 def _first_line(error: BaseException) -> str:

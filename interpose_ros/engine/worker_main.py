@@ -14,7 +14,7 @@ import threading
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from interpose_ros.engine.channel import Channel
 from interpose_ros.engine.messages import (
@@ -25,6 +25,7 @@ from interpose_ros.engine.messages import (
     Drop,
     FailureKind,
     Hold,
+    Leaving,
     LoadFailed,
     Note,
     Ready,
@@ -33,7 +34,7 @@ from interpose_ros.engine.messages import (
     WorkFailed,
 )
 from interpose_ros.engine.view_ledger import HeldViews
-from interpose_ros.engine.workload import JobCancelled, JobContext, Workload
+from interpose_ros.engine.workload import JobCancelled, JobContext, Unreachable, Workload
 
 HEARTBEAT_PERIOD = 0.5
 _PR_SET_PDEATHSIG = 1
@@ -100,19 +101,28 @@ class _Worker:
     def _work(self) -> None:
         try:
             reduced = self._load()
+        except Unreachable as error:
+            self._leave(error)
         except Exception as error:
             self._send(LoadFailed(str(error) or type(error).__name__))
             return
         self._send(Ready(self._workload.models, reduced))
         while True:
             job, context = self._jobs.get()
-            outcome = self._outcome(job, context)
+            try:
+                outcome = self._outcome(job, context)
+            except Unreachable as error:
+                self._leave(error)
             try:
                 packed = self._channel.pack(outcome)
             except Exception as error:
                 text = f"the result cannot be sent: {type(error).__name__}: {error}"
                 packed = self._channel.pack(WorkFailed(context.number, FailureKind.ERROR, text))
             self._channel.send_packed(packed)
+
+    def _leave(self, error: Unreachable) -> NoReturn:
+        self._send(Leaving(str(error)))
+        os._exit(0)
 
     def _load(self) -> str:
         """Load the models; returns what had to be made smaller for them."""
@@ -148,6 +158,8 @@ class _Worker:
             return Done(context.number, self._workload.work(job, context))
         except JobCancelled:
             return WorkFailed(context.number, FailureKind.STOPPED, "cancelled")
+        except Unreachable:
+            raise
         except Exception as error:
             kind = FailureKind.OUT_OF_MEMORY if is_out_of_memory(error) else FailureKind.ERROR
             self._send(Note(f"a job failed:\n{traceback.format_exc()}"))

@@ -29,6 +29,7 @@ from interpose_ros.engine.messages import (
     Checked,
     Done,
     FailureKind,
+    Leaving,
     LoadFailed,
     Note,
     Progressed,
@@ -281,6 +282,8 @@ class WorkerProcess(Generic[Job, Result]):
                 last_sign = time.monotonic()
                 if isinstance(message, LoadFailed):
                     return FailureKind.MODEL, message.text
+                if isinstance(message, Leaving):
+                    return FailureKind.DIED, message.text
                 self._take_in(message)
                 continue
             now, limits, record = time.monotonic(), self._limits, self._record
@@ -310,7 +313,7 @@ class WorkerProcess(Generic[Job, Result]):
             self._set(state=state, text="", models=message.models, reduced=message.reduced, checked=True)
         elif isinstance(message, Note):
             self._log(f"{self._name}: {message.text}")
-        elif not isinstance(message, LoadFailed):
+        elif not isinstance(message, (LoadFailed, Leaving)):
             self._tell(message)
 
     def _tell(self, message: Progressed | BestSoFar | Asked | Done | WorkFailed) -> None:

@@ -27,6 +27,10 @@ class QuestionFailed(RuntimeError):
     """The job's owner cannot answer what was asked."""
 
 
+class Unreachable(Exception):
+    """What a workload works with is not there at the moment: its process is ended, and started again after a while."""
+
+
 class JobContext:
     """What a job may say and ask while it runs. Made by the worker for each job."""
 
@@ -103,12 +107,18 @@ class Workload(Protocol, Generic[Job_contra, Result_co]):
             checked: to be called when all files are found to be readable, before what takes long.
 
         Raises:
+            Unreachable: a restart after a while may help.
             Exception: they cannot be loaded; a restart would not help. The message says why.
         """
         ...
 
     def work(self, job: Job_contra, context: JobContext) -> Result_co:
-        """Do one job."""
+        """Do one job.
+
+        Raises:
+            Unreachable: the job has no result, and the process is to be started again.
+            Exception: the job has no result; the message says why.
+        """
         ...
 
     def reduce(self) -> str | None:

@@ -37,9 +37,25 @@ def node_status(node_name: str, state: str, networks: str, device: str, session:
     return status
 
 
-def worker_status(node_name: str, worker: WorkerStatus, goals: int) -> DiagnosticStatus:
-    """How the process that estimates is; ``goals`` of the action are under way or waiting."""
-    status = DiagnosticStatus(name=f"{node_name}: worker", hardware_id="none")
+def worker_status(node_name: str, worker: WorkerStatus, goals: int, cluster: str) -> DiagnosticStatus:
+    """How the process that estimates is; ``goals`` of the action are under way or waiting.
+
+    ``cluster`` is the address of the Ray cluster that does the work; empty for none.
+    """
+    values = {"goals": str(goals), "engine": f"ray at {cluster}" if cluster else "process"}
+    return _process_status(f"{node_name}: worker", worker, values)
+
+
+def contact_status(node_name: str, worker: WorkerStatus) -> DiagnosticStatus:
+    """How the process of ``~/refine_contact_pose`` is."""
+    status = _process_status(f"{node_name}: contact", worker, {})
+    if worker.state is WorkerState.STOPPED:
+        status.level, status.message = DiagnosticStatus.OK, "starts with the first request"
+    return status
+
+
+def _process_status(name: str, worker: WorkerStatus, more: Mapping[str, str]) -> DiagnosticStatus:
+    status = DiagnosticStatus(name=name, hardware_id="none")
     status.level = _WORKER_LEVELS.get(worker.state, DiagnosticStatus.OK)
     status.message = f"{worker.state.value}: {worker.text}" if worker.text else worker.state.value
     if worker.reduced and status.level == DiagnosticStatus.OK:
@@ -51,7 +67,7 @@ def worker_status(node_name: str, worker: WorkerStatus, goals: int) -> Diagnosti
         "process": str(worker.process_id),
         "megabytes": f"{worker.resident_bytes / 1e6:.0f}",
         "restarts": str(worker.restarts),
-        "goals": str(goals),
+        **more,
     }
     if worker.last_failure:
         values["last_failure"] = worker.last_failure

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from interpose_ros.engine.worker_status import WorkerLimits
@@ -20,6 +21,15 @@ class NodeWorkerConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    engine: Literal["process", "ray"] = Field(
+        "process",
+        description="Where pairs are worked on: in a process on this machine, or in the Ray cluster at worker.ray_address, "
+        "which images are then sent to.",
+    )
+    ray_address: str = Field(
+        "",
+        description="With worker.engine ray: ray://HOST:PORT of the cluster, or HOST:PORT where this machine is part of it.",
+    )
     heartbeat_timeout: float = Field(
         30.0, ge=1.0, le=3600.0, description="Time without a sign of life [s]; four times that while models load."
     )
@@ -38,6 +48,19 @@ class NodeWorkerConfig(BaseModel):
     view_megabytes: float = Field(
         256.0, ge=0.0, description="Images that the process holds for later pairs [MB]; each is sent there once."
     )
+
+    @model_validator(mode="after")
+    def _cluster_is_named(self) -> NodeWorkerConfig:
+        if self.engine == "ray" and not re.fullmatch(r"(ray://)?[^/\s]+:\d{1,5}", self.ray_address):
+            raise ValueError(
+                f"worker.engine is ray and worker.ray_address is '{self.ray_address}': ray://HOST:PORT or HOST:PORT is meant"
+            )
+        return self
+
+    @property
+    def cluster(self) -> str:
+        """Address of the Ray cluster; empty where pairs are worked on here."""
+        return self.ray_address if self.engine == "ray" else ""
 
     def limits(self) -> WorkerLimits:
         """The same as the worker has it."""

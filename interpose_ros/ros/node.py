@@ -29,7 +29,7 @@ from interpose_ros.engine.worker_status import WorkerState
 from interpose_ros.msg import RelativePose
 from interpose_ros.odometry import BaseMotion, NoScale
 from interpose_ros.ros.contact_service import ContactService
-from interpose_ros.ros.diagnostics import node_status, parameters_status, tf_status, worker_status
+from interpose_ros.ros.diagnostics import contact_status, node_status, parameters_status, tf_status, worker_status
 from interpose_ros.ros.displays import Displays
 from interpose_ros.ros.estimate_action import EstimateAction
 from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyframe_choice_from
@@ -41,6 +41,7 @@ from interpose_ros.ros.pair_service import answer_request
 from interpose_ros.ros.parameters import declare_parameters, read_parameters
 from interpose_ros.ros.relative_pose import keyframe_id_message
 from interpose_ros.ros.scale_finder import ScaleFinder
+from interpose_ros.ros.service_quality import SERVICE_QUALITY
 from interpose_ros.ros.session import Session
 from interpose_ros.ros.subscriptions import PATIENCE, MeetingSubscription, compressed_topic, overridden_quality
 from interpose_ros.ros.tf_link import TfLink
@@ -84,9 +85,12 @@ class InterposeNode(LifecycleNode):
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
         # What callers wait for does not queue behind images.
         group = MutuallyExclusiveCallbackGroup()
-        self.create_service(GetRelativePose, "~/get_relative_pose", self._on_get_relative_pose, callback_group=group)
-        self.create_service(ListKeyframes, "~/list_keyframes", self._on_list_keyframes, callback_group=group)
-        self.create_service(Trigger, "~/reset", self._on_reset, callback_group=group)
+        for kind, name, answer in (
+            (GetRelativePose, "~/get_relative_pose", self._on_get_relative_pose),
+            (ListKeyframes, "~/list_keyframes", self._on_list_keyframes),
+            (Trigger, "~/reset", self._on_reset),
+        ):
+            self.create_service(kind, name, answer, qos_profile=SERVICE_QUALITY, callback_group=group)
         self._action = EstimateAction(self, self, group)
         self._contact = ContactService(self)
         self.create_timer(DIAGNOSTICS_PERIOD, self._send_diagnostics, clock=self._steady)
@@ -103,12 +107,15 @@ class InterposeNode(LifecycleNode):
             for topic in (*images, *self._config.topics("depth"), "odom"):
                 overridden_quality(self, self.resolve_topic_name(topic))  # so that a wrong one is said now
             limits = self._config.worker.limits()
-            self._worker = PairWorker(self._core_config, limits, self.warn)
+            cluster = self._config.worker.cluster
+            if cluster:
+                self.warn(f"images of keyframes and of frames in between are sent to the Ray cluster at {cluster}")
+            self._worker = PairWorker(self._core_config, limits, self.warn, cluster)
             if self._config.keyframe_source == "stream" and self._config.keyframe_choice == "overlap":
                 self._overlap = StreamOverlap(self._core_config, limits, lambda: self._session is not None, self.warn)
             overlap = self._overlap or _no_overlap
             self._keyframe_choice = keyframe_choice_from(self._config, overlap, self._base_motion, self.warn)
-            self._contact.configure(self._config.contact)
+            self._contact.configure(self._config.contact, limits)
             status = self._worker.wait_until_usable()
             if status.state is WorkerState.LOADING:
                 self.get_logger().info("files and parameters are in order; models load on, see /diagnostics")
@@ -319,7 +326,10 @@ class InterposeNode(LifecycleNode):
         networks = worker.status.models if worker is not None else ""
         message.status = [node_status(name, state, networks, device, session)]
         if worker is not None:
-            message.status.append(worker_status(name, worker.status, self._action.goals))
+            message.status.append(worker_status(name, worker.status, self._action.goals, self._config.worker.cluster))
+        contact = self._contact.status
+        if contact is not None:
+            message.status.append(contact_status(name, contact))
         if self._unknown_parameters:
             message.status.append(parameters_status(name, self._unknown_parameters))
         if session is not None:
@@ -353,9 +363,9 @@ class InterposeNode(LifecycleNode):
     def _end_workers(self) -> None:
         worker, self._worker = self._worker, None
         overlap, self._overlap = self._overlap, None
-        for process in (worker, overlap):
-            if process is not None and not process.stop(STOP_TIMEOUT):
-                self.get_logger().warning("a worker process did not end in time")
+        ended = [process.stop(STOP_TIMEOUT) for process in (worker, overlap) if process is not None]
+        if not all([*ended, self._contact.end_worker(STOP_TIMEOUT)]):
+            self.get_logger().warning("a worker process did not end in time")
 
     def _base_motion(self, stamp_a_ns: int, stamp_b_ns: int) -> BaseMotion | NoScale:
         scale = self._scale
