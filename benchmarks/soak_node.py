@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -22,9 +23,10 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from interpose_ros.msg import RelativePose
+from interpose_ros.ros.service_quality import SERVICE_QUALITY
 from interpose_ros.srv import ListKeyframes
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "interpose_node"
+SCRIPT = Path(__file__).with_name("soak_timed_node.py")
 DEPTH = 200
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -34,9 +36,11 @@ class NodeProcess:
 
     def __init__(self, **parameters: Any) -> None:
         settings = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
+        self._folder = tempfile.TemporaryDirectory()
+        self._times = Path(self._folder.name) / "times.txt"
         self._log = os.open(os.environ.get("SOAK_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), "--ros-args", *settings], stdout=self._log, stderr=self._log
+            [sys.executable, str(SCRIPT), str(self._times), "--ros-args", *settings], stdout=self._log, stderr=self._log
         )
 
     @property
@@ -66,6 +70,16 @@ class NodeProcess:
                 total += (resident - shared) if pid != self._process.pid else resident
         return total * PAGE / 1e6
 
+    def times(self) -> dict[int, tuple[float, float]]:
+        """By stamp [ns] of a keyframe: when it reached the node, and when its answer had left it [s, monotonic clock]."""
+        moments: dict[str, dict[int, float]] = {"in": {}, "out": {}}
+        for line in self._times.read_text(encoding="utf-8").splitlines():
+            what, stamp, moment = line.split()
+            moments[what].setdefault(int(stamp), float(moment))
+        return {
+            stamp: (come, moments["out"][stamp]) for stamp, come in moments["in"].items() if stamp in moments["out"]
+        }
+
     def kill_worker(self) -> bool:
         """Kill the newest, heaviest descendant: the process that estimates. False where there is none just now."""
 
@@ -91,6 +105,7 @@ class NodeProcess:
             self._process.kill()
             status = self._process.wait()
         os.close(self._log)
+        self._folder.cleanup()
         return status
 
 
@@ -110,7 +125,7 @@ class Tester:
         self.keyframe_infos = self.node.create_publisher(CameraInfo, "keyframe/camera_info", QoSProfile(depth=DEPTH))
         self.infos = self.node.create_publisher(CameraInfo, "camera_info", QoSProfile(depth=DEPTH))
         self.clock = self.node.create_publisher(Clock, "/clock", QoSProfile(depth=10))
-        self._list = self.node.create_client(ListKeyframes, "/interpose/list_keyframes")
+        self._list = self.node.create_client(ListKeyframes, "/interpose/list_keyframes", qos_profile=SERVICE_QUALITY)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, daemon=True)

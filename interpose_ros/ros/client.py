@@ -45,6 +45,7 @@ from interpose_ros.ros.client_results import (
 )
 from interpose_ros.ros.conversions import NANOSECONDS, stamp_from_nanoseconds
 from interpose_ros.ros.relative_pose import keyframe_id_message
+from interpose_ros.ros.service_quality import SERVICE_QUALITY
 from interpose_ros.srv import GetRelativePose, ListKeyframes, RefineContactPose
 from interpose_ros.views import KeyframeId
 
@@ -114,7 +115,7 @@ class InterposeClient:
         own = f"interpose_client_{uuid.uuid4().hex[:8]}"
         self._node = Node(own, context=context, use_global_arguments=False, start_parameter_services=False)
         self._clients: dict[type, Client] = {
-            kind: self._node.create_client(kind, f"{name}/{service}")
+            kind: self._node.create_client(kind, f"{name}/{service}", qos_profile=SERVICE_QUALITY)
             for kind, service in (
                 (GetRelativePose, "get_relative_pose"),
                 (ListKeyframes, "list_keyframes"),
@@ -122,7 +123,14 @@ class InterposeClient:
                 (RefineContactPose, "refine_contact_pose"),
             )
         }
-        self._action = ActionClient(self._node, EstimateRelativePose, f"{name}/estimate_relative_pose")
+        self._action = ActionClient(
+            self._node,
+            EstimateRelativePose,
+            f"{name}/estimate_relative_pose",
+            goal_service_qos_profile=SERVICE_QUALITY,
+            result_service_qos_profile=SERVICE_QUALITY,
+            cancel_service_qos_profile=SERVICE_QUALITY,
+        )
         self._executor = SingleThreadedExecutor(context=self._node.context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, name=own, daemon=True)

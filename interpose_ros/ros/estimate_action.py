@@ -25,6 +25,7 @@ from interpose_ros.ros.goal import RunningGoal, seconds_of
 from interpose_ros.ros.goal_views import GoalProblem, drop_images, views_of_goal
 from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.relative_pose import refusal_message
+from interpose_ros.ros.service_quality import SERVICE_QUALITY
 from interpose_ros.ros.session import Session, refusal_of_failure
 from interpose_ros.views import View
 
@@ -101,6 +102,9 @@ class EstimateAction:
             goal_callback=self._on_goal,
             cancel_callback=lambda handle: CancelResponse.ACCEPT,
             callback_group=group,
+            goal_service_qos_profile=SERVICE_QUALITY,
+            result_service_qos_profile=SERVICE_QUALITY,
+            cancel_service_qos_profile=SERVICE_QUALITY,
         )
 
     @property

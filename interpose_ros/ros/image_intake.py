@@ -24,7 +24,7 @@ from interpose_ros.ros.conversions import (
     nanoseconds_from_stamp,
     rectified_camera_from_message,
 )
-from interpose_ros.ros.frame_ring import FrameRing, StreamFrame
+from interpose_ros.ros.frame_ring import FrameRing, FreshFrame, StreamFrame
 from interpose_ros.ros.image_pixels import rgb_from_file, size_of_file
 from interpose_ros.ros.keyframe_choice import KeyframeChoice
 from interpose_ros.ros.keyframes import MAX_CAMERAS, CameraInfoCache
@@ -33,6 +33,7 @@ from interpose_ros.views import KeyframeId, View
 
 INCOMING_CAPACITY = 100
 MAX_WAITING_IMAGES = 32
+MAX_JPEG_SIDE = 65500
 NO_KEYFRAME = KeyframeId("", 0)
 
 
@@ -166,9 +167,9 @@ class ImageIntake:
         found = []
         with self._lock:
             for frame in self._ring.between(frame_id, first_ns, last_ns):
-                camera = self._cameras.get(frame_id, frame.width, frame.height)
+                camera = self._cameras.get(frame_id, *frame.size)
                 if camera is not None:
-                    found.append(LazyView(frame.keyframe_id, _decoder(frame, camera)))
+                    found.append(LazyView(frame.keyframe_id, _loader(frame, camera)))
         return found
 
     # --- the thread that takes images in
@@ -200,14 +201,14 @@ class ImageIntake:
         try:
             if isinstance(item.message, CompressedImage) and not item.is_keyframe:
                 # Most frames of a stream are never looked at: they are decoded when they are.
-                size = size_of_file(bytes(item.message.data))
+                file = _stored_file(name, item.message)
                 if self._config.use_frames:
-                    self._keep_frame(name, item.message, *size)
+                    self._keep_frame(file)
                 return
             image = image_from_message(item.message)
             if item.is_stream and self._config.use_frames:
-                height, width = image.shape[:2]
-                self._keep_frame(name, _as_file(item.message, image), width, height)
+                is_file = isinstance(item.message, CompressedImage)
+                self._keep_frame(_stored_file(name, item.message) if is_file else _fresh_frame(name, image))
         except ValueError as error:
             if item.is_keyframe:
                 self._receiver.refuse_image(name, Refusal(RefusalReason.BAD_INPUT, str(error)))
@@ -225,9 +226,13 @@ class ImageIntake:
                 self._refuse_for_camera_info(self._waiting.pop(0), "too many images wait")
             self._look_at_waiting()
 
-    def _keep_frame(self, name: KeyframeId, file: CompressedImage, width: int, height: int) -> None:
+    def _keep_frame(self, frame: StreamFrame | FreshFrame) -> None:
         with self._lock:
-            self._ring.add(StreamFrame(name, bytes(file.data), file.format, width, height))
+            to_encode = self._ring.add(frame)
+        if to_encode is not None:
+            stored = _encoded(to_encode)  # takes long; callbacks must not wait for the lock
+            with self._lock:
+                self._ring.replace(to_encode, stored)
 
     def _look_at_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -272,18 +277,30 @@ def _bytes_of(item: _IncomingImage | _LookAgain) -> int:
     return len(item.message.data) if isinstance(item, _IncomingImage) else 0
 
 
-def _as_file(message: Image | CompressedImage, image: np.ndarray) -> CompressedImage:
-    """The frame as a file: as it came, or as JPEG."""
-    if isinstance(message, CompressedImage):
-        return message
-    encoded, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
-    if not encoded:
-        raise ValueError(f"stream image of {image.shape[1]}x{image.shape[0]} cannot be stored as JPEG")
-    return CompressedImage(format="jpeg", data=data.tobytes())
+def _stored_file(name: KeyframeId, message: CompressedImage) -> StreamFrame:
+    data = bytes(message.data)
+    return StreamFrame(name, data, message.format, *size_of_file(data))
 
 
-def _decoder(frame: StreamFrame, camera: Camera) -> Callable[[], View]:
+def _fresh_frame(name: KeyframeId, image: np.ndarray) -> FreshFrame:
+    height, width = image.shape[:2]
+    if max(height, width) > MAX_JPEG_SIDE:
+        raise ValueError(
+            f"stream image of {width}x{height} cannot be stored as JPEG: at most {MAX_JPEG_SIDE} pixels a side"
+        )
+    return FreshFrame(name, image)
+
+
+def _encoded(frame: FreshFrame) -> StreamFrame:
+    height, width = frame.image.shape[:2]
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
+    return StreamFrame(frame.keyframe_id, data.tobytes(), "jpeg", width, height)
+
+
+def _loader(frame: StreamFrame | FreshFrame, camera: Camera) -> Callable[[], View]:
     def load() -> View:
+        if isinstance(frame, FreshFrame):
+            return View(frame.image, camera, frame.keyframe_id)
         return View(rgb_from_file(CompressedImage(format=frame.format, data=frame.data)), camera, frame.keyframe_id)
 
     return load

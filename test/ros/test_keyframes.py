@@ -7,7 +7,7 @@ pytestmark = pytest.mark.ros
 pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
 from interpose_ros.geometry.camera import Camera
-from interpose_ros.ros.frame_ring import FrameRing, StreamFrame
+from interpose_ros.ros.frame_ring import FrameRing, FreshFrame, StreamFrame
 from interpose_ros.ros.keyframes import CameraInfoCache, KeyframeStore, ordered_pair, tf_frame_name
 from interpose_ros.views import KeyframeId, View
 
@@ -71,6 +71,62 @@ def test_ring_is_bounded_and_thins_evenly():
     assert ring.between("b", 0, 99) == []
     ring.forget_before("a", 50)
     assert all(frame.keyframe_id.stamp_ns >= 50 for frame in ring.between("a", -1, 1000))
+
+
+def fresh(stamp: int) -> FreshFrame:
+    return FreshFrame(KeyframeId("a", stamp), np.zeros((32, 40, 3), np.uint8))
+
+
+def encoded(frame: FreshFrame, size: int = 100) -> StreamFrame:
+    return StreamFrame(frame.keyframe_id, bytes(size), "jpeg", 40, 32)
+
+
+def test_ring_asks_for_encoding_only_of_frames_that_stay():
+    """A hundred come for five places: with pixels or with files, the same frames stay."""
+    ring, files, count = FrameRing(500, 2), FrameRing(500, 2), 0
+    for stamp in range(100):
+        to_encode = ring.add(fresh(stamp))
+        if to_encode is not None:
+            assert to_encode.keyframe_id.stamp_ns == stamp - 1
+            ring.replace(to_encode, encoded(to_encode))
+            count += 1
+    for stamp in range(99):
+        files.add(StreamFrame(KeyframeId("a", stamp), bytes(100), "jpeg", 40, 32))
+    kept = ring.between("a", -1, 1000)
+    assert isinstance(kept[-1], FreshFrame)
+    assert kept[-1].keyframe_id.stamp_ns == 99
+    assert all(isinstance(frame, StreamFrame) for frame in kept[:-1])
+    assert len(kept) == 6
+    stamps = [frame.keyframe_id.stamp_ns for frame in kept]
+    assert stamps[0] == 0
+    assert max(np.diff(stamps)) <= 64
+    assert count < 30
+
+
+def test_ring_forgets_what_is_being_encoded_too():
+    ring = FrameRing(500, 2)
+    ring.add(fresh(1))
+    to_encode = ring.add(fresh(2))
+    assert to_encode is not None
+    ring.clear()
+    ring.replace(to_encode, encoded(to_encode))
+    assert ring.between("a", 0, 9) == []
+    ring.add(fresh(3))
+    assert ring.add(fresh(3)) is None  # the same stamp again
+    assert [frame.keyframe_id.stamp_ns for frame in ring.between("a", 0, 9)] == [3]
+    ring.forget_before("a", 4)
+    assert ring.between("a", 0, 9) == []
+
+
+def test_ring_holds_its_bound_when_files_are_larger_than_expected():
+    ring = FrameRing(1000, 2)
+    for stamp in range(40):
+        to_encode = ring.add(fresh(stamp))
+        if to_encode is not None:
+            ring.replace(to_encode, encoded(to_encode, 50 + 20 * stamp))
+        held = [frame for frame in ring.between("a", -1, 100) if isinstance(frame, StreamFrame)]
+        assert sum(len(frame.data) for frame in held) <= 1000
+    assert FrameRing(0, 2).add(fresh(1)) is None
 
 
 def test_cameras_are_kept_by_frame_and_size():
