@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -36,7 +36,7 @@ class MadeClip:
 
 
 class ListedClips:
-    """An interpolator that offers given clips."""
+    """An interpolator that offers given clips, all of which are at hand."""
 
     name = "benchmark"
 
@@ -45,8 +45,8 @@ class ListedClips:
 
     def clips(self, view_a: View, view_b: View) -> Iterator[Clip]:
         """The clips, in their order."""
-        for made in self._clips:
-            yield made.clip
+        for number, made in enumerate(self._clips, start=1):
+            yield replace(made.clip, next_at_hand=number < len(self._clips))
 
 
 def clips_of(case: Case, foreign: Sequence[Case], number: int, distractors: int) -> list[MadeClip]:

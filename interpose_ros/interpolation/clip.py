@@ -53,11 +53,14 @@ class Clip:
         origin: where they came from.
         findings: named numbers that the interpolator found out about the clip, as evidence for selection; for generated
             clips see ``clip_checks``. Empty for frames that a camera saw.
+        next_at_hand: whether the interpolator's next clip is there already, so that both may be looked at before either
+            is judged.
     """
 
     frames: Sequence[LazyView]
     origin: ClipOrigin = field(default_factory=lambda: ClipOrigin("recorded", ""))
     findings: Mapping[str, float] = field(default_factory=dict)
+    next_at_hand: bool = False
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -22,13 +22,26 @@ from interpose_ros.matching.view_graph import Bridge, Link, average_rotations, l
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.views import View
 
-CLOSURE_OVERLAP = 0.5
+CLOSURE_OVERLAP = 0.4
 """Least overlap of two views that are expected to match directly."""
 
 CLOSURE_PARALLAX = np.deg2rad(10.0)
 """Most parallax, added up along the path, with which it can still be told what two views share."""
 
-_LITTLE_OVERLAP = 0.4
+UNVERIFIED_CLOSURE = 0.43
+"""Closure where nothing is due: neither shown nor refuted."""
+
+_UNVERIFIED_WEIGHT = 0.15
+"""What that counts for beside the pairs that are due: about as much as one pair that shares 45 % of the image."""
+
+_UNEXPECTED_WEIGHT = 0.1
+"""Weight of a pair that matches as well as its views can and agrees with the path, though nothing says that it must match:
+its absence would have proved nothing."""
+
+_EVEN_STEPS = 0.5
+"""Least share of the largest step on the way between two views that the smallest has, for them to prove anything."""
+
+_LITTLE_OVERLAP = 0.3
 _GRID = 12
 _LEAST_EXPECTED = 3.0
 
@@ -134,30 +147,34 @@ class DuePairs:
 
     Attributes:
         pairs: numbers of the views, the smaller first.
-        overlap: what both should see at least, by rotation and parallax.
+        weight: how much a pair says: more with much overlap, less with parallax, as what is shared is then less certain.
         expected: matches that they should have.
         found: matches that agree with the path.
     """
 
     pairs: Int[np.ndarray, "p 2"]
-    overlap: Float[np.ndarray, "p"]
+    weight: Float[np.ndarray, "p"]
     expected: Float[np.ndarray, "p"]
     found: Float[np.ndarray, "p"]
 
     def closure(self, count: int) -> float:
-        """Share of what is due across the worst cut of ``count`` views that was found, 0 to 1; 1 where nothing is due.
+        """Share of what is due across the worst cut of ``count`` views that was found, 0 to 1.
 
         A cut lies between two neighbours, and pairs on both sides of it are due across it. A single look-alike among them
         matters little, least with little overlap; where a sequence goes from one thing to another without going there, most
         pairs across fail. Neighbours are left out: they are linked all the way in any smooth sequence.
+
+        The share is the mean of a Beta posterior: before any pair has been looked at it is ``UNVERIFIED_CLOSURE``, and it
+        moves from there as far as the pairs across the cut have weight. So few pairs, or pairs of which parallax leaves in
+        doubt what they share, neither prove nor refute much.
         """
-        weight = np.where(self.pairs[:, 1] - self.pairs[:, 0] > 1, self.overlap - _LITTLE_OVERLAP, 0.0)
+        weight = np.where(self.pairs[:, 1] - self.pairs[:, 0] > 1, self.weight, 0.0)
         share = np.minimum(self.found / self.expected, 1.0)
         worst = 1.0
         for cut in range(count - 1):
             across = weight * ((self.pairs[:, 0] <= cut) & (self.pairs[:, 1] > cut))
-            if across.sum() > 0:
-                worst = min(worst, float(across @ share / across.sum()))
+            shown = UNVERIFIED_CLOSURE * _UNVERIFIED_WEIGHT + float(across @ share)
+            worst = min(worst, shown / (_UNVERIFIED_WEIGHT + float(across.sum())))
         return worst
 
 
@@ -179,6 +196,7 @@ def due_pairs(
                 # Parallax may have moved everything further out of sight, all of it the same way.
                 shifted = turned - parallax[i, j] / _field_of_view(views[i].camera)
                 overlap[i, j] = overlap[j, i] = max(shifted, 0.0)
+    strength = {(link.i, link.j): link.strength for link in links}
     # What a view has shown that it can match, were the whole of it shared.
     matchable = np.zeros(count)
     for link in links:
@@ -189,18 +207,32 @@ def due_pairs(
         for j in range(i + 1, count):
             expected = overlap[i, j] * min(matchable[i], matchable[j])
             near = overlap[i, j] >= CLOSURE_OVERLAP and parallax[i, j] <= CLOSURE_PARALLAX
-            # The keyframes are what everything hangs on; between frames, what the path needed has been matched anyway.
-            wanted = j - i <= config.skip or i == 0 or j == count - 1
-            if not (near and wanted and expected >= _LEAST_EXPECTED * config.min_link_inliers):
+            if not near or expected < _LEAST_EXPECTED * config.min_link_inliers:
+                if (i, j) in strength and _is_stepwise(i, j, rotations, parallax):
+                    shared = strength[i, j] / min(matchable[i], matchable[j])
+                    rows.append((i, j, _UNEXPECTED_WEIGHT * shared, 1.0, 1.0))
                 continue
-            direct = Link.between(i, j, store.pair(views[i], views[j]), config.min_link_inliers)
+            # The keyframes are what everything hangs on; between frames, what the path needed has been matched anyway.
+            if not (j - i <= config.skip or i == 0 or j == count - 1):
+                continue
+            pair = store.pair(views[i], views[j])
+            if isinstance(pair.geometry, Refusal) and pair.geometry.reason is RefusalReason.AMBIGUOUS:
+                continue  # they do match, but whether by the path's rotation is left open
+            direct = Link.between(i, j, pair, config.min_link_inliers)
             found = 0.0
             if direct is not None:
                 gap = float(rotation_distance(direct.geometry.R_b_a @ rotations[i], rotations[j]))
                 found = float(direct.strength) if gap < config.max_link_disagreement else 0.0
-            rows.append((i, j, overlap[i, j], expected, found))
+            weight = (overlap[i, j] - _LITTLE_OVERLAP) * (1.0 - parallax[i, j] / CLOSURE_PARALLAX)
+            rows.append((i, j, weight, expected, found))
     table = np.array(rows).reshape(-1, 5)
     return DuePairs(table[:, :2].astype(np.int64), table[:, 2], table[:, 3], table[:, 4])
+
+
+def _is_stepwise(i: int, j: int, rotations: Float[np.ndarray, "n 3 3"], parallax: Float[np.ndarray, "n n"]) -> bool:
+    """Whether the camera moved with every step from i to j. Otherwise i and j are linked as two neighbours are, no more."""
+    steps = [float(rotation_distance(rotations[k], rotations[k + 1])) + float(parallax[k, k + 1]) for k in range(i, j)]
+    return len(steps) > 1 and all(map(math.isfinite, steps)) and min(steps) >= _EVEN_STEPS * max(steps)
 
 
 def _field_of_view(camera: Camera) -> float:

@@ -16,10 +16,12 @@ from interpose_ros.interpolation.bridging import choose_bridging_frames
 from interpose_ros.interpolation.clip import Clip, LazyView
 from interpose_ros.matching.connection import connect
 from interpose_ros.matching.store import MatchStore
-from interpose_ros.matching.verified_path import verify_path
+from interpose_ros.matching.two_view import MotionModel
+from interpose_ros.matching.verified_path import VerifiedPath, verify_path
 from interpose_ros.matching.view_graph import Link
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.selection.confidence import Calibration
+from interpose_ros.selection.consensus import FULL_PARALLAX
 from interpose_ros.selection.decision import confidence_of, reason_against_imagined
 from interpose_ros.selection.subset_poses import SubsetPoses, score_clips
 from interpose_ros.selection.subsets import draw_subsets
@@ -124,6 +126,8 @@ class ClipJudge:
             return Refusal(RefusalReason.LOW_CONFIDENCE, f"{reason}; {self._estimator.name} was not asked")
         medoid, scores = _scores(results, pair_only)
         result = self._pose_over(views) if medoid is None or self._joins_all else medoid
+        if isinstance(result, Refusal) and self._joins_all and path.evidence["parallax"] < FULL_PARALLAX:
+            result = _rotation_alone(views, path)
         if isinstance(result, Refusal):
             return result
         return replace(result, evidence={**clip.findings, **path.evidence, **scores, **result.evidence})
@@ -153,6 +157,20 @@ class ClipJudge:
         # Nobody calibrated the camera of imagined frames.
         calibrated = [True, *(False for _ in views[1:-1]), True]
         return estimator.estimate_many(views, [(0, *(1 + k for k in s), last) for s in subsets], calibrated)
+
+
+def _rotation_alone(views: Sequence[View], path: VerifiedPath) -> PoseEstimate:
+    """What a path says over which next to nothing is seen to move: it carries no structure, and no direction, but its
+    rotation does not need any."""
+    return PoseEstimate(
+        path.R_b_a,
+        None,
+        MotionModel.ROTATION,
+        path.rotation_covariance,
+        float("nan"),
+        frames_used=tuple(views[1:-1]),
+        evidence={"disagreement": 0.0},
+    )
 
 
 def _scores(

@@ -14,7 +14,7 @@ RAMPS: tuple[tuple[str, float, float], ...] = (
     ("bridge_coverage", 0.08, 0.2),
     ("bridge_ratio", 0.3, 0.6),
     ("closure", 0.35, 0.55),
-    ("agreement", 0.75, 0.95),
+    ("agreement", 0.85, 0.97),
 )
 """Evidence, the value that gives no trust, and the value that gives full trust."""
 

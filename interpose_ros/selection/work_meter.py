@@ -30,8 +30,13 @@ class WorkMeter:
         self._expected_clips = min(budget.clips, LIKELY_CLIPS) if interpolators else 0.0
         self._expected_matches = 0.0
 
-    def expect(self, clip: Clip) -> None:
-        """A clip is about to be judged."""
+    @property
+    def clips(self) -> int:
+        """Clips judged so far."""
+        return self._clips
+
+    def judged(self, clip: Clip) -> None:
+        """A clip has been judged."""
         self._clips += 1
         # Halving finds the path; a clip without one ends there.
         self._expected_matches += 2.0 * math.ceil(math.log2(len(clip) + 2)) + MATCHES_PER_STEP * min(len(clip), 8)

@@ -11,7 +11,7 @@ from interpose_ros.geometry.se3 import rotation_exp
 from interpose_ros.matching.features import LocalFeatures
 from interpose_ros.matching.matcher import Matches
 from interpose_ros.matching.store import MatchStore, VerifiedPair
-from interpose_ros.matching.verified_path import DuePairs, rotation_overlap, verify_path
+from interpose_ros.matching.verified_path import UNVERIFIED_CLOSURE, DuePairs, rotation_overlap, verify_path
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.views import KeyframeId, View
 
@@ -36,25 +36,39 @@ def due(*rows: tuple[int, int, float, float, float]) -> DuePairs:
     return DuePairs(table[:, :2].astype(np.int64), table[:, 2], table[:, 3], table[:, 4])
 
 
+# Before anything is due: 0.43, which counts for as much as a pair of weight 0.15.
+SHOWN, WEIGHT = 0.43 * 0.15, 0.15
+
+
 def test_closure_is_the_share_found_across_the_worst_cut():
     pairs = due(
-        (0, 1, 0.9, 100, 100),  # neighbours say nothing
-        (0, 2, 0.6, 100, 80),
-        (1, 3, 0.8, 100, 50),
-        (2, 4, 0.6, 100, 90),
+        (0, 1, 0.6, 100, 100),  # neighbours say nothing
+        (0, 2, 0.2, 100, 80),
+        (1, 3, 0.4, 100, 50),
+        (2, 4, 0.2, 100, 90),
     )
     # Across 1|2: weights 0.2 and 0.4 for 0.8 and 0.5; across 2|3: 0.4 and 0.2 for 0.5 and 0.9; ends have 0.8 and 0.9.
-    assert pairs.closure(5) == pytest.approx((0.2 * 0.8 + 0.4 * 0.5) / 0.6)
+    assert pairs.closure(5) == pytest.approx((SHOWN + 0.2 * 0.8 + 0.4 * 0.5) / (WEIGHT + 0.6))
 
 
 def test_more_than_expected_does_not_make_up_for_what_is_missing():
-    assert due((0, 2, 0.9, 100, 300), (0, 3, 0.9, 100, 0)).closure(4) == pytest.approx(0.0)
-    assert due((0, 2, 0.9, 100, 300), (0, 3, 0.9, 100, 0)).closure(3) == pytest.approx(0.5)
+    pairs = due((0, 2, 0.6, 100, 300), (0, 3, 0.6, 100, 0))
+    assert pairs.closure(4) == pytest.approx(SHOWN / (WEIGHT + 0.6))
+    assert pairs.closure(3) == pytest.approx((SHOWN + 0.6) / (WEIGHT + 1.2))
 
 
-def test_nothing_due_is_nothing_missing():
-    assert due().closure(5) == 1.0
-    assert due((0, 1, 0.9, 100, 0)).closure(2) == 1.0
+def test_where_nothing_is_due_nothing_is_verified():
+    assert due().closure(5) == pytest.approx(UNVERIFIED_CLOSURE)
+    assert due((0, 1, 0.6, 100, 0)).closure(2) == pytest.approx(UNVERIFIED_CLOSURE)
+    # One end of a sequence that is verified everywhere else.
+    assert due((0, 2, 0.6, 100, 100), (1, 3, 0.6, 100, 100)).closure(5) == pytest.approx(UNVERIFIED_CLOSURE)
+
+
+def test_one_failure_of_little_weight_neither_proves_nor_refutes():
+    few = due((0, 2, 0.03, 100, 0)).closure(3)
+    assert few == pytest.approx(SHOWN / (WEIGHT + 0.03))
+    assert few > 0.35
+    assert due((0, 2, 0.3, 100, 0), (0, 2, 0.3, 100, 0)).closure(3) < 0.1
 
 
 class NoMatches(MatchStore):

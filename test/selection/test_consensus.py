@@ -93,7 +93,7 @@ def test_a_good_bridge_is_trusted_whole_and_a_missing_number_is_not():
         ("bridge_ratio", 0.3, 0.0),
         ("closure", 0.45, 0.5),
         ("closure", 0.3, 0.0),
-        ("contradiction", 0.15, 0.5),
+        ("contradiction", 0.09, 0.5),
         ("d_med", math.radians(13.5), 0.5),
         ("last_reached", 0.0, 0.6),
         ("seam_b_jump", 16.0, 0.5),
