@@ -3,6 +3,7 @@ before anything of that size is allocated."""
 
 from __future__ import annotations
 
+import array
 import io
 
 import cv2
@@ -28,6 +29,18 @@ WIDE_AS_8_BIT = {
     "bgra16": "bgr16",
 }
 """What 16-bit encodings are read as, before their unused high bits are taken out."""
+
+PIXEL_BYTES = {
+    **dict.fromkeys(("mono8", "8UC1"), 1),
+    **dict.fromkeys(("rgb8", "bgr8", "8UC3"), 3),
+    **dict.fromkeys(("rgba8", "bgra8", "8UC4"), 4),
+    "mono16": 2,
+    **dict.fromkeys(("rgb16", "bgr16", "16UC3"), 6),
+    **dict.fromkeys(("rgba16", "bgra16", "16UC4"), 8),
+    **{f"bayer_{pattern}{bits}": bits // 8 for pattern in ("rggb", "bggr", "gbrg", "grbg") for bits in (8, 16)},
+    **dict.fromkeys(("yuv422", "uyvy", "yuv422_yuy2", "yuyv"), 2),
+}
+"""Bytes of a pixel where every row has all of its own; those of NV12 and NV21 are spread over two planes."""
 
 BAYER_TO_RGB = {
     "bayer_rggb": cv2.COLOR_BayerRGGB2RGB,
@@ -58,6 +71,7 @@ def rgb_from_raw(message: Image) -> UInt8[np.ndarray, "h w 3"]:
             f"the message has {len(message.data)}"
         )
     encoding = message.encoding
+    message = _without_padding(message)
     try:
         if encoding in WIDE_AS_8_BIT:
             wide = CvBridge().imgmsg_to_cv2(message, desired_encoding=WIDE_AS_8_BIT[encoding])
@@ -137,6 +151,23 @@ def check_size(width: int, height: int) -> None:
         raise ValueError(f"image is empty: {width}x{height}")
     if width * height > MAX_IMAGE_PIXELS:
         raise ValueError(f"image of {width}x{height} is too large: at most {MAX_IMAGE_PIXELS // 10**6} megapixels")
+
+
+def _without_padding(message: Image) -> Image:
+    """The same with rows that follow each other: cv_bridge skews those whose padding is no whole number of pixels."""
+    row = message.width * PIXEL_BYTES.get(message.encoding, 0)
+    if row == 0 or message.step <= row:
+        return message
+    rows = np.frombuffer(message.data, np.uint8)[: message.height * message.step].reshape(message.height, message.step)
+    packed = Image(
+        height=message.height,
+        width=message.width,
+        encoding=message.encoding,
+        is_bigendian=message.is_bigendian,
+        step=row,
+    )
+    packed.data = array.array("B", rows[:, :row].tobytes())  # of this type it is taken as it is
+    return packed
 
 
 def _decoded(data: bytes, flags: int) -> UInt8[np.ndarray, "h w *c"] | UInt16[np.ndarray, "h w *c"]:

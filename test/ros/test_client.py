@@ -12,7 +12,7 @@ rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without
 from scipy.spatial.transform import Rotation
 
 from interpose_ros.ros.client import ImageWithCamera, InterposeClient, NodeNotReached, NotActive
-from interpose_ros.ros.client_results import EstimateCode, LookupCode, PoseStatus
+from interpose_ros.ros.client_results import EstimateCode, LookupCode, PoseStatus, Stage
 from interpose_ros.srv import RefineContactPose
 from interpose_ros.views import KeyframeId
 
@@ -78,11 +78,25 @@ def test_answers_are_heard_and_looked_up_with_types(running, client):
 
 
 def test_estimates_of_keyframes_and_of_images(client):
-    stages = []
-    estimate = client.estimate(A, B, max_seconds=30.5, progress=lambda now: stages.append(now.stage)).result(ANSWER)
+    heard = []
+    estimate = client.estimate(A, B, max_seconds=30.5, progress=heard.append).result(ANSWER)
     assert estimate.code is EstimateCode.OK
     assert turn_deg(estimate.pose) < 2
-    assert stages  # how many are heard before the result is not promised
+    # How much is heard before the result is not promised, but its order and its numbers are.
+    stages, fractions = [now.stage for now in heard], [now.fraction for now in heard]
+    assert stages[0] in (Stage.WAITING, Stage.OVERLAP)
+    assert fractions[0] == 0.0
+    assert stages == sorted(stages)
+    assert fractions == sorted(fractions)
+    assert fractions[-1] <= 1.0
+    # The keyframes share enough: nothing was looked for in between.
+    assert not {Stage.LOADING, Stage.CLIPS, Stage.CLIP_POSES} & set(stages)
+    for now in heard:
+        if now.stage is Stage.SCALE:
+            assert now.fraction == 1.0
+            assert turn_deg(now.best) == pytest.approx(turn_deg(estimate.pose), abs=1e-6)
+        elif not now.best.has_pose:
+            assert now.best.confidence_5deg == 0
     first, second = (ImageWithCamera(image_message(50 + k, PICTURES[k]), info_message()) for k in range(2))
     estimate = client.estimate(first, second).result(ANSWER)
     assert estimate.code is EstimateCode.OK, estimate.text

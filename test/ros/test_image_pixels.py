@@ -77,6 +77,43 @@ def test_encodings_of_8_bits_are_exact(encoding, pixels, wanted):
     np.testing.assert_array_equal(image_from_message(message(encoding, np.ascontiguousarray(pixels))), wanted)
 
 
+def padded(made: Image, padding: int) -> Image:
+    """The same image with rows that are longer than their pixels; what fills them must not be seen."""
+    rows = np.frombuffer(made.data, np.uint8).reshape(made.height, made.step)
+    filled = np.hstack([rows, np.full((made.height, padding), 255, np.uint8)])
+    made.step, made.data = filled.shape[1], filled.tobytes()
+    return made
+
+
+@pytest.mark.parametrize("padding", [1, 4, 24, 61])
+@pytest.mark.parametrize(
+    ("encoding", "pixels"),
+    [
+        ("rgb8", RGB),
+        ("bgr8", RGB[..., ::-1]),
+        ("rgba8", np.dstack([RGB, GREY])),
+        ("bgra8", np.dstack([RGB[..., ::-1], GREY])),
+        ("8UC3", RGB[..., ::-1]),
+        ("8UC4", np.dstack([RGB[..., ::-1], GREY])),
+        ("mono8", GREY),
+        ("mono16", GREY.astype(np.uint16) << 4),
+        ("rgb16", RGB.astype(np.uint16) << 4),
+        ("bgra16", np.dstack([RGB[..., ::-1], GREY]).astype(np.uint16) << 4),
+        ("16UC3", RGB[..., ::-1].astype(np.uint16) << 4),
+        ("bayer_rggb8", mosaic("rggb")),
+        ("bayer_gbrg16", mosaic("gbrg").astype(np.uint16) << 4),
+        ("yuyv", np.dstack([GREY, np.full_like(GREY, 128)])),
+    ],
+)
+def test_padding_of_rows_is_left_out(encoding, pixels, padding):
+    pixels = np.ascontiguousarray(pixels)
+    for big in (False, True) if pixels.dtype == np.uint16 else (False,):
+        packed = message(encoding, pixels, big)
+        wanted = image_from_message(packed)
+        assert error(wanted, np.dstack([GREY] * 3) if encoding in ("mono8", "mono16", "yuyv") else RGB) < 25
+        np.testing.assert_array_equal(image_from_message(padded(packed, padding)), wanted)
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
 def test_bayer_mosaics_are_colours(pattern, bits):
