@@ -7,8 +7,12 @@ import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from interpose_ros.interpolation.video_config import VideoConfig
+
+LIVE: JsonDict = {"live": True}
+"""Marks a setting that may change while a node is active."""
 
 
 class _Section(BaseModel):
@@ -84,44 +88,76 @@ class DecisionConfig(_Section):
     """
 
     min_confidence: float = Field(
-        0.8, ge=0.0, le=1.0, description="Least calibrated probability that the rotation is within 5 degrees."
+        0.8,
+        ge=0.0,
+        le=1.0,
+        description="Least calibrated probability that the rotation is within 5 degrees.",
+        json_schema_extra=LIVE,
     )
     calibrations: str | None = Field(
         None,
         description="Folder of calibration files that `interpose calibrate` wrote, in place of those that come with the "
         "package; one made for other weights or settings than those in use is left out, and the log says so.",
     )
-    min_inliers: int = Field(40, ge=8, description="Fewest verified matches behind a pose from two keyframes.")
-    min_coverage: float = Field(0.2, ge=0.0, le=1.0, description="Least share of either image that they cover.")
-    min_inlier_ratio: float = Field(0.5, ge=0.0, le=1.0, description="Least share of all matches that agree.")
-    min_match_score: float = Field(0.3, ge=0.0, le=1.0, description="Least mean matcher score of those that agree.")
-    min_bridge_inliers: int = Field(40, ge=8, description="Fewest verified matches on the weakest link of a bridge.")
-    min_bridge_coverage: float = Field(0.12, ge=0.0, le=1.0, description="Least share of the image on that link.")
-    min_bridge_score: float = Field(0.3, ge=0.0, le=1.0, description="Least mean matcher score on that link.")
+    min_inliers: int = Field(
+        40, ge=8, description="Fewest verified matches behind a pose from two keyframes.", json_schema_extra=LIVE
+    )
+    min_coverage: float = Field(
+        0.2, ge=0.0, le=1.0, description="Least share of either image that they cover.", json_schema_extra=LIVE
+    )
+    min_inlier_ratio: float = Field(
+        0.5, ge=0.0, le=1.0, description="Least share of all matches that agree.", json_schema_extra=LIVE
+    )
+    min_match_score: float = Field(
+        0.3, ge=0.0, le=1.0, description="Least mean matcher score of those that agree.", json_schema_extra=LIVE
+    )
+    min_bridge_inliers: int = Field(
+        40, ge=8, description="Fewest verified matches on the weakest link of a bridge.", json_schema_extra=LIVE
+    )
+    min_bridge_coverage: float = Field(
+        0.12, ge=0.0, le=1.0, description="Least share of the image on that link.", json_schema_extra=LIVE
+    )
+    min_bridge_score: float = Field(
+        0.3, ge=0.0, le=1.0, description="Least mean matcher score on that link.", json_schema_extra=LIVE
+    )
     max_disagreement: float = Field(
-        math.radians(8.0), gt=0.0, description="Largest difference between chained and jointly solved rotation [rad]."
+        math.radians(8.0),
+        gt=0.0,
+        description="Largest difference between chained and jointly solved rotation [rad].",
+        json_schema_extra=LIVE,
     )
     min_closure: float = Field(
         0.35,
         ge=0.0,
         le=1.0,
         description="Least share of the matches found that frames should have which, by the bridge, see the same thing.",
+        json_schema_extra=LIVE,
     )
     max_contradiction: float = Field(
-        0.25, ge=0.0, le=1.0, description="Largest share of verified matches in links that contradict the bridge."
+        0.25,
+        ge=0.0,
+        le=1.0,
+        description="Largest share of verified matches in links that contradict the bridge.",
+        json_schema_extra=LIVE,
     )
     min_pointmap_score: float = Field(
         9.0,
         ge=1.0,
         description="Least mean product of both pointmaps' confidence behind a pose from pointmaps; not fitted.",
+        json_schema_extra=LIVE,
     )
     min_pointmap_share: float = Field(
-        0.3, ge=0.0, le=1.0, description="Least share of pairs of views with confident pointmaps; not fitted."
+        0.3,
+        ge=0.0,
+        le=1.0,
+        description="Least share of pairs of views with confident pointmaps; not fitted.",
+        json_schema_extra=LIVE,
     )
     max_pointmap_disagreement: float = Field(
         math.radians(40.0),
         gt=0.0,
         description="Largest root mean square angle [rad] between single pairs' rotations and the result; not fitted.",
+        json_schema_extra=LIVE,
     )
 
 

@@ -11,7 +11,7 @@ from interpose_ros.engine.contact_work import ContactJob, ContactWork
 from interpose_ros.engine.worker_process import WorkerProcess
 from interpose_ros.engine.worker_status import CancelledJob, WorkerLimits, WorkerState, WorkerStatus
 
-GRACE = 2.0
+GRACE = 6.0
 """Seconds after a deadline that a worker may need for the step in hand, before it is given up."""
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from interpose_ros.answer import PairAnswer
-from interpose_ros.config import InterposeConfig
+from interpose_ros.config import DecisionConfig, InterposeConfig
 from interpose_ros.engine.smaller import smaller_config
 from interpose_ros.engine.workload import JobContext
 from interpose_ros.interpolation.clip import Interpolator, LazyView
@@ -30,12 +30,14 @@ class PairJob:
         view_a, view_b: the keyframes.
         frames: names of the frames that their camera saw in between, oldest first; asked for by index when they are needed.
         budget: what may be spent.
+        decision: what an answer must show; None for the settings that the pipeline was built with.
     """
 
     view_a: View
     view_b: View
     frames: tuple[KeyframeId, ...] = ()
     budget: Budget = field(default_factory=Budget)
+    decision: DecisionConfig | None = None
 
 
 class PairWork:
@@ -76,8 +78,10 @@ class PairWork:
 
     def work(self, job: PairJob, context: JobContext) -> PairAnswer:
         """Answer a pair. Cut short, it is answered by the best so far, or by a refusal where nothing had been found."""
+        assert self._pipeline is not None
+        if job.decision is not None and job.decision != self._pipeline.config.decision:
+            self._pipeline = self._pipeline.with_decision(job.decision)
         pipeline = self._pipeline
-        assert pipeline is not None
         stages = _Stages(context)
         recorded = RecordedInterpolator(lambda camera, first, last: _asked_frames(job.frames, context))
         generated = [

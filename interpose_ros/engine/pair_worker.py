@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from interpose_ros.answer import PairAnswer
-from interpose_ros.config import InterposeConfig
+from interpose_ros.config import DecisionConfig, InterposeConfig
 from interpose_ros.engine.pair_work import PairJob, PairWork, loads_quickly
 from interpose_ros.engine.ray_engine import uses_gpu
 from interpose_ros.engine.ray_work import RayWork
@@ -37,6 +37,7 @@ class PairWorker:
             log: told sentences for people.
             ray_address: of a Ray cluster that does the work; the process then only has the connection. Empty for none.
         """
+        self._decision = config.decision
         self._is_quick = loads_quickly(config)
         self._limits = limits
         self._process: WorkerProcess[PairJob, PairAnswer] = WorkerProcess(
@@ -48,6 +49,10 @@ class PairWorker:
     def status(self) -> WorkerStatus:
         """How the process is."""
         return self._process.status
+
+    def reconfigure(self, decision: DecisionConfig) -> None:
+        """Hold the answers of later pairs against other thresholds."""
+        self._decision = decision
 
     def wait_until_usable(self) -> WorkerStatus:
         """Wait until all files have been found readable and the models are loaded; of slow ones, only for ``QUICK``.
@@ -96,7 +101,7 @@ class PairWorker:
             WorkerFailure: there is no answer; its kind and text say why.
             CancelledJob: ``cancelled`` said so; holds the best answer so far.
         """
-        job = PairJob(view_a, view_b, tuple(frame.keyframe_id for frame in frames), budget or Budget())
+        job = PairJob(view_a, view_b, tuple(frame.keyframe_id for frame in frames), budget or Budget(), self._decision)
         return self._process.run(
             job,
             progress=progress,

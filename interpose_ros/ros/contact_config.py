@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from interpose_ros.config import LIVE
 from interpose_ros.contact.language_model import LanguageModelConfig
-from interpose_ros.ros.engine_config import LIVE
 
 MOST_WAITING = 8
 

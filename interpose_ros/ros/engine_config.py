@@ -7,13 +7,10 @@ import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.config import JsonDict
 
+from interpose_ros.config import LIVE
 from interpose_ros.engine.worker_status import WorkerLimits
 from interpose_ros.selection.budget import Budget
-
-LIVE: JsonDict = {"live": True}
-"""Marks a setting that may change while the node is active."""
 
 
 class NodeWorkerConfig(BaseModel):

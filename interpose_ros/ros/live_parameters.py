@@ -10,8 +10,9 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from interpose_ros.config import InterposeConfig
 from interpose_ros.ros.node_config import NodeConfig
-from interpose_ros.ros.parameters import node_config_with
+from interpose_ros.ros.parameters import read_parameters
 from interpose_ros.ros.settings import core_settings, node_settings
 
 _OF_ROS = ("use_sim_time", "start_type_description_service")
@@ -25,9 +26,9 @@ class LiveParameters:
         changed: told the new settings after a change that is allowed.
     """
 
-    def __init__(self, node: Node, changed: Callable[[NodeConfig], None]) -> None:
+    def __init__(self, node: Node, changed: Callable[[NodeConfig, InterposeConfig], None]) -> None:
         self._node, self._changed = node, changed
-        self._names = {setting.name for setting in node_settings()}
+        self._names = {setting.name for setting in (*node_settings(), *core_settings())}
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._apply)
 
@@ -35,14 +36,14 @@ class LiveParameters:
         values = {parameter.name: parameter.value for parameter in parameters if parameter.name in self._names}
         if values:
             try:
-                node_config_with(self._node, values)
+                read_parameters(self._node, values)
             except ValidationError as error:
                 return SetParametersResult(successful=False, reason=readable(error))
         return SetParametersResult(successful=True)
 
     def _apply(self, parameters: Sequence[Parameter]) -> None:
         if any(parameter.name in self._names for parameter in parameters):
-            self._changed(node_config_with(self._node, {}))
+            self._changed(*read_parameters(self._node))
 
 
 def readable(error: ValidationError) -> str:

@@ -340,10 +340,11 @@ class InterposeNode(LifecycleNode):
             message.status.extend(scale.statuses(name))
         self._diagnostics_publisher.publish(message)
 
-    def _on_parameters(self, config: NodeConfig) -> None:
+    def _on_parameters(self, config: NodeConfig, core_config: InterposeConfig) -> None:
         if self._worker is None:  # read when the node is configured
             return
-        self._config = config
+        self._config, self._core_config = config, core_config
+        self._worker.reconfigure(core_config.decision)
         self._contact.reconfigure(config.contact)
         if self._session is not None:
             self._session.reconfigure(config)

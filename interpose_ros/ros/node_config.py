@@ -8,8 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from interpose_ros.config import LIVE
 from interpose_ros.ros.contact_config import NodeContactConfig
-from interpose_ros.ros.engine_config import LIVE, NodeActionConfig, NodeBudgetConfig, NodeWorkerConfig
+from interpose_ros.ros.engine_config import NodeActionConfig, NodeBudgetConfig, NodeWorkerConfig
 from interpose_ros.ros.odometry_config import NodeOdometryConfig
 from interpose_ros.ros.pair_list import parse_pair
 from interpose_ros.ros.scale_config import NodeDepthConfig, NodeScaleConfig

@@ -20,22 +20,17 @@ def declare_parameters(node: Node) -> None:
         node.declare_parameter(setting.name, setting.default, _descriptor(setting))
 
 
-def read_parameters(node: Node) -> tuple[NodeConfig, InterposeConfig]:
-    """The settings of the node and of the core.
+def read_parameters(node: Node, changes: Mapping[str, Any] | None = None) -> tuple[NodeConfig, InterposeConfig]:
+    """The settings of the node and of the core, validated together; ``changes`` replace what the parameters say.
 
     Raises:
         ValueError: a value is not allowed; the message names the parameter (pydantic's ``ValidationError``).
     """
-    return node_config_with(node, {}), InterposeConfig.model_validate(_values(node, core_settings(), {}))
-
-
-def node_config_with(node: Node, changes: Mapping[str, Any]) -> NodeConfig:
-    """The node's settings, validated together; ``changes`` replace what the parameters say, by their names.
-
-    Raises:
-        ValueError: as ``read_parameters``.
-    """
-    return NodeConfig.model_validate(_values(node, node_settings(), changes))
+    changes = changes or {}
+    return (
+        NodeConfig.model_validate(_values(node, node_settings(), changes)),
+        InterposeConfig.model_validate(_values(node, core_settings(), changes)),
+    )
 
 
 def _values(node: Node, settings: Sequence[Setting], changes: Mapping[str, Any]) -> dict[str, Any]:

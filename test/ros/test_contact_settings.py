@@ -70,9 +70,9 @@ def test_a_silent_language_model_leaves_time_for_the_heuristic(anny):
         with RunningNode(autostart=True, **parameters, **more) as running:
             running.wait_until_active()
             running.wait_for(lambda: running.part("contact").get("state") == "READY", START, "body models")
-            request = handshake(anny, image=image, constraints=[], deadline=6.0)
+            request = handshake(anny, image=image, constraints=[], deadline=10.0)
             response = running.call(RefineContactPose, SERVICE, request)
     assert response.code in (Response.CODE_OK, Response.CODE_DEADLINE)
     assert {c.origin for c in response.constraints} == {ContactConstraint.ORIGIN_HEURISTIC}
     assert "did not answer" in response.message
-    assert response.seconds < 12.0
+    assert response.seconds < 16.0

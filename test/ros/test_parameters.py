@@ -17,6 +17,7 @@ from rcl_interfaces.srv import (
 )
 from rclpy.parameter import Parameter as TypedParameter
 
+from interpose_ros.msg import RelativePose
 from interpose_ros.ros.live_parameters import unknown_parameters
 from interpose_ros.ros.settings import core_settings, node_settings
 
@@ -28,7 +29,8 @@ OF_ROS = {"use_sim_time", "start_type_description_service"}
 
 @pytest.fixture(scope="module")
 def running():
-    with RunningNode(autostart=True, **{"pair_windw": 3, "contact.use": False, "nothing.like_it": 1}) as node:
+    given = {"pair_windw": 3, "contact.use": False, "nothing.like_it": 1, "features.second_opinion": False}
+    with RunningNode(autostart=True, **given) as node:
         node.log = node.collect(Log, "/rosout")
         node.wait_until_active()
         yield node
@@ -79,6 +81,9 @@ def test_descriptions_say_what_the_models_say(running):
         ("pair_choice", "list"),  # pair_list is empty: a list without pairs
         ("pair_list", ["1.0 2,0"]),
         ("action.max_goals", 0),
+        ("decision.min_confidence", 1.5),
+        ("decision.calibrations", "/somewhere"),  # read-only: it is a file
+        ("worker.ray_address", "ray://elsewhere:1"),  # read-only: where images go
         ("max_keyframes", 5),  # read-only
         ("features.device", "cuda"),  # read-only
     ],
@@ -110,6 +115,25 @@ def test_a_change_takes_effect_at_once(running):
     running.wait_for(lambda: running.poses, ANSWER, "answer for the listed pair")
     (found,) = running.poses  # 2 with 1 and 3 with 2 would have been pairs before
     assert (found.keyframe_a, found.keyframe_b) == (name(3), name(1))
+
+
+def test_thresholds_of_the_pipeline_change_with_the_next_pair(running):
+    mixed = set_together(running, **{"decision.min_confidence": 2.0, "min_confidence": 0.6})
+    assert not mixed.successful
+    assert "decision.min_confidence" in mixed.reason or "min_confidence" in mixed.reason
+    assert get(running, "min_confidence").double_value == 0.5
+    assert set_together(running, pair_choice="previous").successful
+    for second, least, status in (
+        (11, None, None),
+        (12, 0.5, RelativePose.STATUS_OK),
+        (13, 1.0, RelativePose.STATUS_REFUSED_LOW_CONFIDENCE),
+        (14, 0.5, RelativePose.STATUS_OK),
+    ):
+        if least is not None:
+            assert set_one(running, "decision.min_confidence", least).successful
+        running.images.publish(image_message(second, PICTURES[second % 2]))
+        if status is not None:
+            assert running.pose_for(second).status == status, running.pose_for(second).reason
 
 
 def test_unknown_names_are_reported_with_what_may_be_meant(running):
