@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from interpose_ros.estimate_run import EstimateRun, Progress
 from interpose_ros.estimators.features import FeaturesEstimator
 from interpose_ros.estimators.keyframes import MATCHES, SECOND_OPINION, KeyframesEstimator
 from interpose_ros.estimators.protocol import PoseEstimate, PoseEstimator
-from interpose_ros.interpolation.clip import Clip, Interpolator
+from interpose_ros.interpolation.clip import Interpolator
 from interpose_ros.matching.store import MatchStore, VerifiedPair
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.selection.budget import Budget
 from interpose_ros.selection.choice import REASON_AGAINST, choose
 from interpose_ros.selection.clip_judge import ClipJudge
+from interpose_ros.selection.clip_queue import LITTLE_PROMISE, NO_PROMISE, clips_in_turn
 from interpose_ros.selection.confidence import (
     Calibration,
     calibrations_in,
@@ -103,7 +104,8 @@ class InterposePipeline:
         """Pose of B with respect to A.
 
         Where the keyframes' own matches are evidence enough, nothing more is spent. Otherwise the interpolators' clips are
-        judged one after another, in their order, until the answer is settled.
+        judged one after another until the answer is settled: interpolators in their order, clips that are at hand together
+        the most promising first.
 
         Args:
             view_a, view_b: the keyframes.
@@ -131,15 +133,22 @@ class InterposePipeline:
         answer = ledger.told(ledger.answer(candidates, refusal, meter.work()), best)
         settled = False
         pair_only = candidates[0].result if isinstance(candidates[0].result, PoseEstimate) else None
-        for number, clip in enumerate(self._clips(interpolators, view_a, view_b, run)):
-            meter.expect(clip)
-            candidate = self._judge.judge(clip, view_a, view_b, pair_only, run, 1.0 - 0.9 * 0.7**number)
+        stop_early = self.config.selection.stop_early
+
+        def may_go_on() -> bool:
+            return meter.clips < run.budget.clips and not run.must_end()
+
+        for clip, promise in clips_in_turn(interpolators, view_a, view_b, may_go_on):
+            if stop_early and promise < (NO_PROMISE if answer.estimate is None else LITTLE_PROMISE):
+                continue
+            candidate = self._judge.judge(clip, view_a, view_b, pair_only, run, 1.0 - 0.9 * 0.7**meter.clips)
+            meter.judged(clip)
             if candidate is None:
                 break
             candidates.append(candidate)
             choice = choose(candidates, self.config)
             answer = ledger.told(ledger.answer(choice.applied_to(candidates), choice.refusal, meter.work()), best)
-            if choice.settled and self.config.selection.stop_early:
+            if choice.settled and stop_early:
                 settled = True
                 break
         if run.cut_short is not None and not settled:
@@ -157,20 +166,6 @@ class InterposePipeline:
     def from_keyframes(self, view_a: View, view_b: View) -> tuple[Candidate, ...]:
         """What every set of networks makes of the keyframes alone, however sure the first is; for calibration."""
         return self._keyframes.all_candidates(view_a, view_b)
-
-    @staticmethod
-    def _clips(interpolators: Sequence[Interpolator], view_a: View, view_b: View, run: EstimateRun) -> Iterator[Clip]:
-        """The interpolators' clips, as long as the budget lasts."""
-        made = 0
-        for interpolator in interpolators:
-            clips = iter(interpolator.clips(view_a, view_b))
-            # Asking for a clip is what makes it.
-            while made < run.budget.clips and not run.must_end():
-                clip = next(clips, None)
-                if clip is None:
-                    break
-                made += 1
-                yield clip
 
 
 class _Ledger:
