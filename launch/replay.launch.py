@@ -112,10 +112,10 @@ def _actions(context: LaunchContext) -> list[Action]:
         output="screen",
     )
 
-    def end(event: object, _context: LaunchContext) -> list[Action]:
+    def end(event: object, context: LaunchContext) -> list[Action]:
         """The evaluator ends when there is nothing more to come; whatever else ends with an error ends it all."""
         process, status = event.action, event.returncode  # type: ignore[attr-defined]
-        if process is player and status == 0:
+        if context.is_shutdown or (process is player and status == 0):  # a second shutdown is an error of launch
             return []
         what = {id(evaluator): "the evaluator", id(player): "the player"}.get(id(process), "the node")
         return [Shutdown(reason=f"{what} has ended with status {status}")]

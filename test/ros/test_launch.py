@@ -23,6 +23,19 @@ from interpose_ros.ros.settings import core_settings, node_settings
 from .running_node import ANSWER, DISCOVERY, PARAMETER_FILE, REPOSITORY, Peer
 
 LAUNCH_FILE = REPOSITORY / "launch" / "interpose.launch.py"
+REPLAY_FILE = REPOSITORY / "launch" / "replay.launch.py"
+BAG = REPOSITORY / "data" / "fr3_office_1hz"
+LAUNCH = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+source = PythonLaunchDescriptionSource(sys.argv[1])
+arguments = [argument.split(":=", 1) for argument in sys.argv[2:]]
+service = LaunchService(noninteractive=True)
+service.include_launch_description(LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments)]))
+sys.exit(service.run())
+"""
 PARAMETERS = yaml.safe_load(PARAMETER_FILE.read_text())["/**"]["ros__parameters"]
 DEFAULTS = {setting.name: setting.default for setting in (*node_settings(), *core_settings())}
 
@@ -141,18 +154,8 @@ def test_layouts_show_topics_that_exist():
 
 @pytest.mark.skipif(not has_launch(), reason="launch and launch_ros come with a ROS distribution")
 def test_launch_file_starts_an_active_node():
-    program = """
-import sys
-from launch import LaunchDescription, LaunchService
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-source = PythonLaunchDescriptionSource(sys.argv[1])
-arguments = {"namespace": "robot1", "image_transport": "compressed"}.items()
-service = LaunchService()
-service.include_launch_description(LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments)]))
-sys.exit(service.run())
-"""
-    process = subprocess.Popen([sys.executable, "-c", program, str(LAUNCH_FILE)], start_new_session=True)
+    arguments = ["namespace:=robot1", "image_transport:=compressed"]
+    process = subprocess.Popen([sys.executable, "-c", LAUNCH, str(LAUNCH_FILE), *arguments], start_new_session=True)
     try:
         with Peer() as tester:
             asked = lambda: tester.call(GetState, "/robot1/interpose/get_state", GetState.Request())  # noqa: E731
@@ -162,3 +165,32 @@ sys.exit(service.run())
     finally:
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(30) == 0
+
+
+@pytest.mark.skipif(not has_launch(), reason="launch and launch_ros come with a ROS distribution")
+@pytest.mark.timeout(300)
+def test_replay_ends_with_the_bag_and_leaves_a_summary(tmp_path):
+    arguments = {
+        "bag": BAG,
+        "image": "/camera/image",
+        "out": tmp_path / "run",
+        "keyframe_period": 4.0,  # four keyframes of 16 seconds
+        "pair_window": 1,
+        "rate": 4.0,
+    }
+    command = [sys.executable, "-c", LAUNCH, str(REPLAY_FILE), *(f"{key}:={value}" for key, value in arguments.items())]
+    subprocess.run(command, check=True, timeout=280)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["n"] >= 2
+    assert summary["answered"] + summary["refused"] == summary["n"]
+    assert summary["mre_deg"] < 5.0
+
+
+@pytest.mark.skipif(not has_launch(), reason="launch and launch_ros come with a ROS distribution")
+def test_replay_of_no_bag_ends_at_once(tmp_path):
+    command = [sys.executable, "-c", LAUNCH, str(REPLAY_FILE), "bag:=/nowhere", "image:=/camera/image"]
+    told = subprocess.run(
+        [*command, f"out:={tmp_path / 'run'}"], check=False, timeout=100, capture_output=True, text=True
+    )
+    assert "/nowhere" in told.stdout + told.stderr
+    assert "the evaluator has ended with status" in told.stdout + told.stderr or "required" in told.stdout + told.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
 pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 ray = pytest.importorskip("ray", reason="the engine ray is optional: pip install 'interpose-ros[ray]'")
 
@@ -48,11 +48,25 @@ def running(cluster):
         yield node
 
 
+def parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def is_of_this_test(process: int) -> bool:
+    while process > 1:
+        if process == os.getpid():
+            return True
+        process = parent(process)
+    return False
+
+
 def actor() -> int:
     """The process in the cluster that works on pairs."""
-    psutil = pytest.importorskip("psutil")
-    (found,) = [p for p in psutil.Process().children(recursive=True) if p.name().startswith("ray::_Actor")]
-    return found.pid
+    names = {int(path.parent.name): path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
+    (found,) = [
+        process for process, name in names.items() if name.startswith(b"ray::_Actor") and is_of_this_test(process)
+    ]
+    return found
 
 
 def assert_turned(pose: RelativePose) -> None:
