@@ -197,7 +197,9 @@ def test_launch_file_starts_what_exists_and_ends_with_the_evaluator(launched):
     assert player.kwargs["cmd"][2:4] == ["interpose_ros.ros.bag_player", "x.mcap"]
     ends = {id(h.args[0].kwargs["target_action"]): h.args[0].kwargs["on_exit"] for h in watched}
     exited = lambda process, status: types.SimpleNamespace(action=process, returncode=status)  # noqa: E731
-    assert ends[id(player)](exited(player, 0), None) == []
+    goes_on, ending = (types.SimpleNamespace(is_shutdown=value) for value in (False, True))
+    assert ends[id(player)](exited(player, 0), goes_on) == []
     for process, status in ((player, 1), (evaluator, 0), (node, 1)):
-        (shutdown,) = ends[id(process)](exited(process, status), None)
+        (shutdown,) = ends[id(process)](exited(process, status), goes_on)
         assert type(shutdown).__name__ == "Shutdown"
+        assert ends[id(process)](exited(process, status), ending) == []
