@@ -6,10 +6,12 @@ import pytest
 pytestmark = pytest.mark.ros
 rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
+from rclpy.executors import SingleThreadedExecutor
 from scipy.spatial.transform import Rotation
 from std_srvs.srv import Trigger
 
 from interpose_ros.msg import RelativePose
+from interpose_ros.ros.service_quality import SERVICE_QUALITY
 from interpose_ros.srv import GetRelativePose, ListKeyframes
 
 from . import room
@@ -120,3 +122,21 @@ def test_reset_gives_pending_pairs_up_and_evicted_keyframes_are_known(running):
         running.images.publish(image_message(second, PICTURES[second]))
     running.wait_for(lambda: len(running.poses) > count, ANSWER, "answer after reset")
     assert running.poses[count].status == RelativePose.STATUS_OK, running.poses[count].reason
+
+
+def test_an_answer_waits_for_a_slow_caller_while_others_are_answered(running):
+    """All callers share the topic of answers; a history of 10 would have lost this one."""
+    slow = rclpy.create_node("slow_caller", context=running.node.context)
+    executor = SingleThreadedExecutor(context=running.node.context)
+    executor.add_node(slow)
+    client = slow.create_client(ListKeyframes, "/interpose/list_keyframes", qos_profile=SERVICE_QUALITY)
+    assert client.wait_for_service(DISCOVERY)
+    executor.spin_until_future_complete(client.call_async(ListKeyframes.Request()), DISCOVERY)
+    answer = client.call_async(ListKeyframes.Request(frame_id="no such camera"))
+    for _ in range(30):
+        listed(running)
+    executor.spin_until_future_complete(answer, DISCOVERY)
+    executor.shutdown()
+    slow.destroy_node()
+    assert answer.done()
+    assert list(answer.result().keyframes) == []
