@@ -13,7 +13,8 @@ from interpose_ros.estimate_run import EstimateRun, Progress
 from interpose_ros.estimators.features import FeaturesEstimator
 from interpose_ros.estimators.keyframes import MATCHES, SECOND_OPINION, KeyframesEstimator
 from interpose_ros.estimators.protocol import PoseEstimate, PoseEstimator
-from interpose_ros.interpolation.clip import Interpolator
+from interpose_ros.interpolation.clip import ClipDirection, Interpolator, LazyView
+from interpose_ros.interpolation.recorded import recorded_clip
 from interpose_ros.matching.store import MatchStore, VerifiedPair
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.selection.budget import Budget
@@ -51,10 +52,10 @@ class InterposePipeline:
             ValueError: there are no thresholds for the evidence of that estimator, or calibrations cannot be read.
         """
         self.config, self.store, self._second_store = config, store, second_store
+        self._clip_estimator = clip_estimator or FeaturesEstimator(store, config.frames)
         known = _configured_calibrations(config) if calibrations is None else calibrations
         self._calibrations = fitting_calibrations(known, self.model_hashes())
         self._keyframes = KeyframesEstimator(store, second_store, self._calibrations, config.decision)
-        self._clip_estimator = clip_estimator or FeaturesEstimator(store, config.frames)
         if self._clip_estimator.name not in REASON_AGAINST:
             raise ValueError(f"nothing says when the evidence of the estimator {self._clip_estimator.name} is enough")
         self._judge = ClipJudge(store, self._clip_estimator, self._calibrations, config)
@@ -161,11 +162,21 @@ class InterposePipeline:
     def model_hashes(self) -> dict[tuple[str, str], str]:
         """Fingerprints of the weights and settings behind the evidence, by branch and estimator."""
         stores = ((MATCHES, self.store), (SECOND_OPINION, self._second_store))
-        return {(Branch.MATCHES.value, name): store.fingerprint for name, store in stores if store is not None}
+        found = {(Branch.MATCHES.value, name): store.fingerprint for name, store in stores if store is not None}
+        if isinstance(self._clip_estimator, FeaturesEstimator):
+            found[Branch.FRAMES.value, self._clip_estimator.name] = self._clip_estimator.fingerprint
+        return found
 
     def from_keyframes(self, view_a: View, view_b: View) -> tuple[Candidate, ...]:
         """What every set of networks makes of the keyframes alone, however sure the first is; for calibration."""
         return self._keyframes.all_candidates(view_a, view_b)
+
+    def from_frames(self, view_a: View, view_b: View, frames: Sequence[LazyView]) -> Candidate:
+        """What frames that a camera saw between the keyframes give, however sure these are alone; for calibration."""
+        clip = recorded_clip(frames, ClipDirection.FORWARD)
+        candidate = self._judge.judge(clip, view_a, view_b, None, EstimateRun(), 0.0)
+        assert candidate is not None  # nothing cuts this run short
+        return candidate
 
 
 class _Ledger:

@@ -5,6 +5,9 @@
 PANORAMAS is a folder of equirectangular ``*_pano.jpg``. Writes ``OUT/pairs.json`` and the images beside it; all poses are
 exact. Every room, every panorama and every look-alike is a scene of its own, and scenes come in random order. Pairs across
 scenes have no pose: the only right answer there is a refusal. Pairs that deceive on purpose carry ``look_alike``.
+
+Pairs further apart than neighbours name the views between them as ``frames``, some of which a stream lost. Pairs across
+scenes have frames too, as a stream has them that was cut: one more of the first place, then one of the second.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ VIEWS_PER_ROOM, PAIRS_PER_ROOM = 5, 6
 VIEWS_PER_PANORAMA, PAIRS_PER_PANORAMA = 10, 12
 UNRELATED_SHARE = 0.3
 """Pairs across scenes, for every pair within one."""
+LOST_SHARE = 0.4
+"""Views between those of a pair that its stream lost; one is always left."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +48,20 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two pictures; ``look_alike`` is what deceives about them, if anything."""
+    """Two pictures and those between them; ``look_alike`` is what deceives about them, if anything."""
 
     first: Picture
     second: Picture
+    frames: tuple[Picture, ...] = ()
     look_alike: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The pictures of one place in the order in which they were taken, and pairs of them."""
+
+    pictures: list[Picture]
+    pairs: list[Pair]
 
 
 def main() -> None:
@@ -65,7 +79,7 @@ def main() -> None:
     panoramas = [np.asarray(cv2.imread(str(file))) for file in files]
     (arguments.out / "images").mkdir(parents=True, exist_ok=True)
 
-    scenes: list[list[Pair]] = []
+    scenes: list[Scene] = []
     for number in tqdm(range(arguments.rooms), desc="rooms", unit="room"):
         rng = np.random.default_rng((arguments.seed, 1, number))
         camera = _random_camera(rng, 640, 480)
@@ -85,15 +99,15 @@ def main() -> None:
         found = LOOK_ALIKES[kind](panoramas, rng)
         places = (found.first, found.near, found.deceptive)
         views = ((photographed(place.render(camera), rng), place.T_world_camera) for place in places)
-        first, near, deceptive = _saved(arguments.out, f"{kind}{number:02d}", camera, views)
-        scenes.append([Pair(first, near), Pair(first, deceptive, kind)])
+        first, near, deceptive = pictures = _saved(arguments.out, f"{kind}{number:02d}", camera, views)
+        scenes.append(Scene(pictures, [Pair(first, near), Pair(first, deceptive, (near,), kind)]))
     pairs = _with_unrelated(scenes, np.random.default_rng((arguments.seed, 3)))
     content = {
         "name": "rendered rooms, panorama views and look-alikes",
         "convention": "T_0to1 maps coordinates of camera 0 to camera 1 (OpenCV axes)",
         "license": "CC0 1.0 (panoramas by Poly Haven)",
         "translation_unit": "m",
-        "images": sorted({picture.image for pair in pairs for picture in (pair.first, pair.second)}),
+        "images": sorted({picture.image for pair in pairs for picture in (pair.first, *pair.frames, pair.second)}),
         "pairs": [_entry(pair) for pair in pairs],
     }
     (arguments.out / "pairs.json").write_text(json.dumps(content, indent=1))
@@ -163,23 +177,39 @@ def _saved(out: Path, scene: str, camera: Camera, views: Iterator[tuple[np.ndarr
     return pictures
 
 
-def _some(pictures: list[Picture], count: int, rng: np.random.Generator) -> list[Pair]:
-    """That many of all pairs of the pictures."""
-    pairs = [Pair(a, b) for i, a in enumerate(pictures) for b in pictures[i + 1 :]]
-    return [pairs[int(k)] for k in sorted(rng.permutation(len(pairs))[:count])]
+def _some(pictures: list[Picture], count: int, rng: np.random.Generator) -> Scene:
+    """That many of all pairs of the pictures, with what a stream kept of the pictures between."""
+    pairs = [(i, j) for i in range(len(pictures)) for j in range(i + 1, len(pictures))]
+    found = []
+    for k in sorted(rng.permutation(len(pairs))[:count]):
+        i, j = pairs[int(k)]
+        between = np.arange(i + 1, j)
+        if len(between):
+            kept = rng.random(len(between)) >= LOST_SHARE
+            kept[rng.integers(len(between))] = True
+            between = between[kept]
+        found.append(Pair(pictures[i], pictures[j], tuple(pictures[int(number)] for number in between)))
+    return Scene(pictures, found)
 
 
-def _with_unrelated(scenes: list[list[Pair]], rng: np.random.Generator) -> list[Pair]:
+def _with_unrelated(scenes: list[Scene], rng: np.random.Generator) -> list[Pair]:
     """Scenes in random order, each with some pairs of one of its pictures and one of the scene before."""
     order = [scenes[int(k)] for k in rng.permutation(len(scenes))]
     found: list[Pair] = []
     for before, scene in zip([order[-1], *order[:-1]], order, strict=True):
-        found += scene
-        for _ in range(rng.binomial(2 * len(scene), UNRELATED_SHARE / 2)):
-            found.append(
-                Pair(before[int(rng.integers(len(before)))].second, scene[int(rng.integers(len(scene)))].first)
-            )
+        found += scene.pairs
+        for _ in range(rng.binomial(2 * len(scene.pairs), UNRELATED_SHARE / 2)):
+            leaving = before.pairs[int(rng.integers(len(before.pairs)))].second
+            arriving = scene.pairs[int(rng.integers(len(scene.pairs)))].first
+            cut = (_neighbour(before.pictures, leaving, 1), _neighbour(scene.pictures, arriving, -1))
+            found.append(Pair(leaving, arriving, cut))
     return found
+
+
+def _neighbour(pictures: list[Picture], picture: Picture, step: int) -> Picture:
+    """The next picture that way, or at the end of the row the one on the other side."""
+    number = pictures.index(picture) + step
+    return pictures[number if 0 <= number < len(pictures) else number - 2 * step]
 
 
 def _entry(pair: Pair) -> dict[str, Any]:
@@ -188,6 +218,8 @@ def _entry(pair: Pair) -> dict[str, Any]:
         "image0": a.image, "image1": b.image, "K0": a.camera.K.tolist(), "K1": b.camera.K.tolist(),
         "dist0": None, "dist1": None, "scene": b.scene,
     }  # fmt: skip
+    if pair.frames:
+        entry["frames"] = [frame.image for frame in pair.frames]
     if pair.look_alike:
         entry["look_alike"] = pair.look_alike
     if a.scene != b.scene:

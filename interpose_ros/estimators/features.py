@@ -11,6 +11,7 @@ from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.geometry.cloud import Cloud
 from interpose_ros.geometry.distances import rotation_distance
 from interpose_ros.geometry.se3 import inverse
+from interpose_ros.matching.fingerprint import fingerprint
 from interpose_ros.matching.store import MatchStore
 from interpose_ros.matching.structure import NOTHING, Structure, reconstruct
 from interpose_ros.matching.two_view import MotionModel
@@ -30,6 +31,11 @@ class FeaturesEstimator:
 
     def __init__(self, store: MatchStore, config: FramesConfig) -> None:
         self._store, self._config = store, config
+
+    @property
+    def fingerprint(self) -> str:
+        """Of everything that the evidence depends on: the networks, how pairs are verified, and how frames are chosen."""
+        return fingerprint(self._store.fingerprint, self._config.model_dump_json())
 
     def estimate(self, views: Sequence[View]) -> PoseEstimate | Refusal:
         """Pose of the last view with respect to the first, or why there is none."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -12,9 +11,15 @@ from interpose_ros.answer import Branch, Candidate
 from interpose_ros.config import DecisionConfig
 from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.matching.store import MatchStore, VerifiedPair
+from interpose_ros.matching.two_view import MotionModel
 from interpose_ros.refusal import Refusal
 from interpose_ros.selection.confidence import Calibration
-from interpose_ros.selection.decision import confidence_of, reason_against_pair, refusal_of
+from interpose_ros.selection.decision import (
+    confidence_of,
+    reason_against_pair,
+    refusal_of,
+    with_calibrated_errors,
+)
 from interpose_ros.views import View
 
 MATCHES = "matches"
@@ -74,18 +79,15 @@ class KeyframesEstimator:
                 "log_inliers": math.log(geometry.inlier_count),
                 "inlier_ratio": geometry.inlier_count / max(len(pair.matches), 1),
                 "coverage": min(pair.coverage()),
+                "spread": pair.spread(),
                 "match_score": pair.inlier_score(),
+                "rotation_only": float(geometry.model is MotionModel.ROTATION),
                 "parallax": geometry.parallax,
                 "residual_px": geometry.residual_px,
                 "rotation_stddev": float(np.sqrt(np.trace(geometry.rotation_covariance))),
                 "direction_stddev": geometry.direction_stddev,
             },
         )
-        calibration = self._calibrations.get((Branch.MATCHES.value, estimator))
-        if calibration is not None:
-            result = replace(
-                result,
-                rotation_covariance=calibration.rotation_error_factor**2 * result.rotation_covariance,
-                direction_stddev=calibration.direction_error_factor * result.direction_stddev,
-            )
-        return Candidate(estimator, None, result, confidence_of(self._calibrations, Branch.MATCHES, estimator, result))
+        confidence = confidence_of(self._calibrations, Branch.MATCHES, estimator, result)
+        known = with_calibrated_errors(self._calibrations, Branch.MATCHES, estimator, result)
+        return Candidate(estimator, None, known, confidence)

@@ -1,10 +1,10 @@
-"""``interpose calibrate``: probabilities for poses from the keyframes alone, fitted to pairs with known truth."""
+"""``interpose calibrate``: probabilities for poses from keyframes, and from frames in between, fitted to known pairs."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -18,11 +18,27 @@ from interpose_ros.evaluation.pair_files import read_pair_file, require_images
 from interpose_ros.evaluation.reliability_diagram import reliability_svg
 from interpose_ros.exit_status import EXIT_FAILED, EXIT_OK
 
-EVIDENCE = ("log:inliers", "log:inlier_ratio", "log:coverage", "match_score")
-"""What the probabilities are made of."""
+_OF_PAIRS = ("log:inliers", "log:inlier_ratio", "log:coverage", "match_score")
+EVIDENCE: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("matches", "matches"): (*_OF_PAIRS, "log:spread", "rotation_only"),
+    ("matches", "matches_second"): _OF_PAIRS,
+    ("frames", "features"): (
+        "log:bridge_inliers",
+        "log:bridge_ratio",
+        "log:bridge_coverage",
+        "bridge_score",
+        "bridge_links",
+        "contradiction",
+        "disagreement",
+    ),
+}
+"""What the probabilities are made of, by branch and estimator."""
 
-RIVALS = {"inliers": "inliers", "overlap": "coverage"}
-"""What estimates could be ranked by without any calibration."""
+RIVALS: Mapping[str, Mapping[str, str]] = {
+    "matches": {"inliers": "inliers", "overlap": "coverage"},
+    "frames": {"inliers": "bridge_inliers", "overlap": "bridge_coverage"},
+}
+"""What estimates could be ranked by without any calibration, by branch; over frames it is that of the weakest link."""
 
 CACHE_MEGABYTES = 512.0
 
@@ -31,8 +47,9 @@ def register(commands: Any) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "calibrate",
-        help="fit the confidence of poses from keyframes alone to known pairs",
-        description="Fit the confidence of poses from keyframes alone to pairs with known truth. Estimates are kept in "
+        help="fit the confidence of poses to known pairs",
+        description="Fit the confidence of poses from keyframes alone, and where the pairs name frames in between also of "
+        "poses over these, to pairs with known truth. Estimates are kept in "
         "DIR/observations.jsonl: an interrupted command goes on where it was. Per estimator DIR gets a calibration file, "
         "used where decision.calibrations names DIR, and a reliability diagram.",
     )
@@ -69,7 +86,7 @@ def _calibrate(options: argparse.Namespace) -> int:
         try:
             found = calibration(subject, observations, options.data, threshold)
         except CalibrationError as error:
-            print(f"interpose: {subject.estimator} is not calibrated; {error}")
+            print(f"interpose: {subject.estimator} in the branch {subject.branch} is not calibrated; {error}")
             failed = True
             continue
         path = options.out / f"{subject.branch}_{subject.estimator}.json"
@@ -96,7 +113,8 @@ def calibration(
     Raises:
         CalibrationError: there is too little to calibrate on.
     """
-    found = fit(observations, EVIDENCE, threshold)
+    names = EVIDENCE[subject.branch, subject.estimator]
+    found = fit(observations, names, threshold)
     today = date.today().isoformat()
     return {
         "calibration_id": f"{subject.estimator}-{today}",
@@ -108,5 +126,5 @@ def calibration(
         **{name: asdict(model) for name, model in found.models.items()},
         "rotation_error_factor": found.rotation_error_factor,
         "direction_error_factor": found.direction_error_factor,
-        "left_out_scenes": held_out_figures(observations, EVIDENCE, threshold, RIVALS, draws),
+        "left_out_scenes": held_out_figures(observations, names, threshold, RIVALS[subject.branch], draws),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,15 @@ from interpose_ros.estimators.features import FeaturesEstimator
 from interpose_ros.estimators.protocol import PoseEstimator
 from interpose_ros.evaluation.images import ImageError, load_view
 from interpose_ros.evaluation.pair_files import LabelledPair
+from interpose_ros.evaluation.recorded_frames import recorded_frames
 from interpose_ros.evaluation.row import candidate_row, pair_row, refused_row
 from interpose_ros.interpolation.bridging import choose_bridging_frames
-from interpose_ros.interpolation.clip import Clip, Interpolator, LazyView
+from interpose_ros.interpolation.clip import Clip, Interpolator
 from interpose_ros.interpolation.from_config import interpolators_from_config
 from interpose_ros.interpolation.recorded import ListedFramesInterpolator
 from interpose_ros.pipeline import InterposePipeline
 from interpose_ros.refusal import Refusal, RefusalReason
-from interpose_ros.views import KeyframeId, View
+from interpose_ros.views import View
 
 RECORDED = ListedFramesInterpolator.name
 """The interpolator that offers the real frames of the pair file."""
@@ -187,11 +187,4 @@ def _estimator(name: str, pipeline: InterposePipeline) -> PoseEstimator:
 
 
 def _recorded(pair: LabelledPair) -> Interpolator:
-    return ListedFramesInterpolator([_lazy(path, pair, number) for number, path in enumerate(pair.frames, 1)])
-
-
-def _lazy(path: Path, pair: LabelledPair, stamp_ns: int) -> LazyView:
-    def load() -> View:
-        return load_view(path, pair.intrinsics_a, pair.distortion_a, stamp_ns)
-
-    return LazyView(KeyframeId("camera", stamp_ns), load)
+    return ListedFramesInterpolator(recorded_frames(pair))

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from interpose_ros.answer import Branch, Candidate
+from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.evaluation.calibration import Observation
 from interpose_ros.evaluation.images import load_view
 from interpose_ros.evaluation.journal import open_journal
 from interpose_ros.evaluation.pair_files import LabelledPair
 from interpose_ros.evaluation.pose_errors import pose_errors
+from interpose_ros.evaluation.recorded_frames import recorded_frames
+from interpose_ros.interpolation.clip import LazyView
 from interpose_ros.refusal import Refusal
 from interpose_ros.views import View
 
@@ -39,6 +42,10 @@ class Observed(Protocol):
         """What every estimator makes of two keyframes."""
         ...
 
+    def from_frames(self, view_a: View, view_b: View, frames: Sequence[LazyView]) -> Candidate:
+        """What the frames give that a camera saw between two keyframes."""
+        ...
+
 
 def observe(
     pairs: Sequence[LabelledPair],
@@ -47,6 +54,8 @@ def observe(
     path: Path,
 ) -> Iterator[list[dict[str, Any]]]:
     """Rows of every estimator per pair, in the pairs' order; a file of earlier rows is used and continued.
+
+    Frames in between are looked at where a pair has some, also where the keyframes alone would do.
 
     Args:
         pairs: with truth.
@@ -62,13 +71,10 @@ def observe(
     with open_journal(path) as journal:
         known: dict[tuple[str, ...], dict[str, Any]] = {_key(row): row for row in journal.rows}
         for pair in pairs:
-            keys = [
-                (pair.image_a.name, pair.image_b.name, branch, estimator, model_hash)
-                for (branch, estimator), model_hash in hashes.items()
-                if branch == Branch.MATCHES.value
-            ]
-            if not all(key in known for key in keys):
-                for row in _rows(pair, pipeline, min_baseline):
+            wanted = [Subject(*kind, model_hash) for kind, model_hash in hashes.items()]
+            keys = [_key(_identity(pair, s)) for s in wanted if s.branch != Branch.FRAMES.value or pair.frames]
+            for branch in sorted({key[-1] for key in keys if key not in known}):
+                for row in _rows(pair, Branch(branch), pipeline, min_baseline):
                     if _key(row) not in known:
                         known[_key(row)] = row
                         journal.append(row)
@@ -86,43 +92,55 @@ def observations_by_subject(rows: Sequence[Mapping[str, Any]]) -> dict[Subject, 
     return found
 
 
-def _rows(pair: LabelledPair, pipeline: Observed, min_baseline: float) -> Iterator[dict[str, Any]]:
+def _rows(pair: LabelledPair, branch: Branch, pipeline: Observed, min_baseline: float) -> Iterator[dict[str, Any]]:
     view_a = load_view(pair.image_a, pair.intrinsics_a, pair.distortion_a, 0)
-    view_b = load_view(pair.image_b, pair.intrinsics_b, pair.distortion_b, 1)
+    view_b = load_view(pair.image_b, pair.intrinsics_b, pair.distortion_b, len(pair.frames) + 1)
     hashes = pipeline.model_hashes()
-    for candidate in pipeline.from_keyframes(view_a, view_b):
-        result = candidate.result
-        row: dict[str, Any] = {
-            "image0": pair.image_a.name,
-            "image1": pair.image_b.name,
-            "branch": Branch.MATCHES.value,
-            "estimator": candidate.estimator,
-            "model_hash": hashes[Branch.MATCHES.value, candidate.estimator],
-            "scene": pair.scene,
-            "look_alike": pair.look_alike,
-            "related": pair.T_b_a is not None,
-            "evidence": None,
-        }
-        if not isinstance(result, Refusal):
-            row["evidence"] = {name: _plain(value) for name, value in result.evidence.items()}
-            if pair.T_b_a is not None:
-                errors = pose_errors(
-                    result.R_b_a,
-                    result.direction_b_a,
-                    pair.T_b_a,
-                    min_baseline,
-                    result.rotation_covariance,
-                    result.direction_stddev,
-                )
-                row |= {
-                    "rotation_error_deg": errors.rotation_deg,
-                    "direction_error_deg": errors.translation_deg,
-                    "rotation_normalised": errors.rotation_normalised,
-                    "direction_normalised": errors.direction_normalised,
-                }
-            else:
-                row["has_direction"] = result.direction_b_a is not None
-        yield row
+    if branch is Branch.FRAMES:
+        found: Sequence[Candidate] = [pipeline.from_frames(view_a, view_b, recorded_frames(pair))]
+    else:
+        found = pipeline.from_keyframes(view_a, view_b)
+    for candidate in found:
+        subject = Subject(branch.value, candidate.estimator, hashes[branch.value, candidate.estimator])
+        yield _identity(pair, subject) | _outcome(pair, candidate.result, min_baseline)
+
+
+def _identity(pair: LabelledPair, subject: Subject) -> dict[str, Any]:
+    return {
+        "image0": pair.image_a.name,
+        "image1": pair.image_b.name,
+        "frames": [frame.name for frame in pair.frames] if subject.branch == Branch.FRAMES.value else [],
+        "branch": subject.branch,
+        "estimator": subject.estimator,
+        "model_hash": subject.model_hash,
+        "scene": pair.scene,
+        "look_alike": pair.look_alike,
+        "related": pair.T_b_a is not None,
+        "evidence": None,
+    }
+
+
+def _outcome(pair: LabelledPair, result: PoseEstimate | Refusal, min_baseline: float) -> dict[str, Any]:
+    """What replaces and adds to the identity where there is an estimate."""
+    if isinstance(result, Refusal):
+        return {}
+    evidence = {"evidence": {name: _plain(value) for name, value in result.evidence.items()}}
+    if pair.T_b_a is None:
+        return evidence | {"has_direction": result.direction_b_a is not None}
+    errors = pose_errors(
+        result.R_b_a,
+        result.direction_b_a,
+        pair.T_b_a,
+        min_baseline,
+        result.rotation_covariance,
+        result.direction_stddev,
+    )
+    return evidence | {
+        "rotation_error_deg": errors.rotation_deg,
+        "direction_error_deg": errors.translation_deg,
+        "rotation_normalised": errors.rotation_normalised,
+        "direction_normalised": errors.direction_normalised,
+    }
 
 
 def _observation(row: Mapping[str, Any]) -> Observation:
@@ -142,7 +160,7 @@ def _observation(row: Mapping[str, Any]) -> Observation:
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(row.get(name)) for name in ("image0", "image1", "branch", "estimator", "model_hash"))
+    return tuple(str(row.get(name)) for name in ("image0", "image1", "frames", "estimator", "model_hash", "branch"))
 
 
 def _plain(value: float) -> float | None:

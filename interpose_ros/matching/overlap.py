@@ -1,4 +1,4 @@
-"""How much of one image the other shows, from verified matches."""
+"""How much of one image the other shows, and how widely spread, from verified matches."""
 
 from __future__ import annotations
 
@@ -21,3 +21,12 @@ def coverage(keypoints: Float[np.ndarray, "n 2"], width: int, height: int) -> fl
     row = np.clip((keypoints[:, 1] + 0.5) * rows / height, 0, rows - 1).astype(int)
     occupied[row, column] = 1
     return float(cv2.dilate(occupied, np.ones((3, 3), np.uint8)).mean())
+
+
+def spread(keypoints: Float[np.ndarray, "n 2"], width: int, height: int) -> float:
+    """How far keypoints (pixels) lie apart in both directions: geometric mean of the standard deviations along their main
+    axes, in shares of the image's sides. 0.29 where they fill the image evenly, 0 for fewer than three or on one line."""
+    if len(keypoints) < 3:
+        return 0.0
+    covariance = np.cov((keypoints / [width, height]).T)
+    return float(max(np.linalg.det(covariance), 0.0) ** 0.25)

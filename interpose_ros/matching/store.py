@@ -13,7 +13,7 @@ from interpose_ros.matching.bounded_cache import BoundedCache
 from interpose_ros.matching.features import AlikedExtractor, FeatureExtractor, LocalFeatures, XFeatExtractor
 from interpose_ros.matching.fingerprint import fingerprint
 from interpose_ros.matching.matcher import FeatureMatcher, LightGlueMatcher, Matches
-from interpose_ros.matching.overlap import coverage
+from interpose_ros.matching.overlap import coverage, spread
 from interpose_ros.matching.two_view import TwoViewGeometry, estimate_two_view
 from interpose_ros.refusal import Refusal
 from interpose_ros.views import View
@@ -51,6 +51,12 @@ class VerifiedPair:
         pixels_a, pixels_b = self.inlier_pixels()
         a, b = self.features_a, self.features_b
         return coverage(pixels_a, a.width, a.height), coverage(pixels_b, b.width, b.height)
+
+    def spread(self) -> float:
+        """How far the verified matches lie apart, in the image in which that is less; see ``overlap.spread``."""
+        pixels_a, pixels_b = self.inlier_pixels()
+        a, b = self.features_a, self.features_b
+        return min(spread(pixels_a, a.width, a.height), spread(pixels_b, b.width, b.height))
 
     def inlier_score(self) -> float:
         """Mean matcher score of the verified matches; 0 where there are none."""

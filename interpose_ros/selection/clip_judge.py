@@ -22,7 +22,7 @@ from interpose_ros.matching.view_graph import Link
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.selection.confidence import Calibration
 from interpose_ros.selection.consensus import FULL_PARALLAX
-from interpose_ros.selection.decision import confidence_of, reason_against_imagined
+from interpose_ros.selection.decision import confidence_of, reason_against_imagined, with_calibrated_errors
 from interpose_ros.selection.subset_poses import SubsetPoses, score_clips
 from interpose_ros.selection.subsets import draw_subsets
 from interpose_ros.selection.trust import bridge_trust
@@ -83,8 +83,12 @@ class ClipJudge:
         if isinstance(result, PoseEstimate):
             overlap = min(self._store.pair(view_a, view_b).coverage())
             result = replace(result, evidence={"overlap": overlap, **result.evidence})
+        # Calibrations are of frames that a camera saw; of imagined ones they would say nothing.
+        calibrations = {} if clip.origin.generated else self._calibrations
         name = self._estimator.name
-        return Candidate(name, clip.origin, result, confidence_of(self._calibrations, Branch.FRAMES, name, result))
+        confidence = confidence_of(calibrations, Branch.FRAMES, name, result)
+        result = with_calibrated_errors(calibrations, Branch.FRAMES, name, result)
+        return Candidate(name, clip.origin, result, confidence)
 
     def _connected_frames(
         self, clip: Clip, view_a: View, view_b: View, cancelled: Callable[[], bool]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from interpose_ros.answer import Branch, Candidate
 from interpose_ros.config import DecisionConfig
@@ -91,6 +92,23 @@ def _first_failure(evidence: Mapping[str, float], limits: tuple[tuple[str, str, 
         if not evidence[name] >= least:
             return f"{evidence[name]:.3g} {text}; at least {least:.3g} needed"
     return None
+
+
+def with_calibrated_errors(
+    calibrations: Mapping[tuple[str, str], Calibration],
+    branch: Branch,
+    estimator: str,
+    result: PoseEstimate | Refusal,
+) -> PoseEstimate | Refusal:
+    """The result with predicted errors as large as a calibration saw them; as it is where there is no calibration."""
+    calibration = calibrations.get((branch.value, estimator))
+    if calibration is None or isinstance(result, Refusal):
+        return result
+    return replace(
+        result,
+        rotation_covariance=calibration.rotation_error_factor**2 * result.rotation_covariance,
+        direction_stddev=calibration.direction_error_factor * result.direction_stddev,
+    )
 
 
 def confidence_of(

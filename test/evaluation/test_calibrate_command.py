@@ -28,7 +28,8 @@ def observed(count: int, understated: float, seed: int = 0) -> list[Observation]
         right = rng.random() < 1 / (1 + math.exp(-3 * strength))
         evidence = {
             "inliers": math.exp(5 + strength + rng.normal()), "inlier_ratio": 0.6 * math.exp(0.2 * strength),
-            "coverage": 0.3 * math.exp(0.5 * strength + 0.5 * rng.normal()), "match_score": 0.5,
+            "coverage": 0.3 * math.exp(0.5 * strength + 0.5 * rng.normal()), "match_score": 0.5, "spread": 0.2,
+            "rotation_only": 0.0,
         }  # fmt: skip
         lengths = [float(np.linalg.norm(rng.normal(size=n)) * understated) for n in (3, 2)]
         error = rng.uniform(0.1, 4.0) if right else rng.uniform(30.0, 150.0)
@@ -53,6 +54,8 @@ def test_the_file_is_loaded_and_tells_right_from_wrong(tmp_path, content):
                 "inlier_ratio": 0.6 * math.exp(0.2 * x),
                 "coverage": 0.3 * math.exp(0.5 * x),
                 "match_score": 0.5,
+                "spread": 0.2,
+                "rotation_only": 0.0,
             },
             True,
         )
@@ -91,7 +94,7 @@ def test_held_out_figures_claim_what_holds_and_no_more(content):
 
 def test_evidence_that_says_nothing_gains_nothing():
     rng = np.random.default_rng(5)
-    names = ("inliers", "inlier_ratio", "coverage", "match_score")
+    names = ("inliers", "inlier_ratio", "coverage", "match_score", "spread", "rotation_only")
     rows = [
         Observation(f"scene{k % 10:02d}", {n: float(rng.uniform(0.1, 1.0)) for n in names}, e, e, 1.0, 1.0)
         for k, e in enumerate(np.where(rng.random(800) < 0.9, 1.0, 90.0))
@@ -103,7 +106,14 @@ def test_evidence_that_says_nothing_gains_nothing():
 
 def test_look_alikes_are_counted_apart():
     rows = observed(500, 1.0)
-    sure = {"inliers": 3000.0, "inlier_ratio": 0.9, "coverage": 0.6, "match_score": 0.5}
+    sure = {
+        "inliers": 3000.0,
+        "inlier_ratio": 0.9,
+        "coverage": 0.6,
+        "match_score": 0.5,
+        "spread": 0.2,
+        "rotation_only": 0.0,
+    }
     rows += [Observation(f"scene{k:02d}", sure, 90.0, math.nan, math.nan, math.nan, "tiled_facade") for k in range(4)]
     published = calibration(SUBJECT, rows, "made up", 0.8, draws=100)["left_out_scenes"]["published"]
     facade = published["look_alikes"]["tiled_facade"]

@@ -1,6 +1,7 @@
 """Estimates beside the truth: kept on disk, never made twice, made again for another model."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,19 +20,27 @@ class KnownAnswers:
     """Stands for a pipeline: always the same pose, 3 degrees about the vertical from no turn at all."""
 
     def __init__(self, model_hash: str) -> None:
-        self.model_hash, self.asked = model_hash, 0
+        self.model_hash, self.asked, self.asked_frames = model_hash, 0, 0
 
     def model_hashes(self):
-        return {("matches", "matches"): self.model_hash}
+        return {("matches", "matches"): self.model_hash, ("frames", "features"): self.model_hash}
+
+    def from_frames(self, view_a, view_b, frames):
+        self.asked_frames += 1
+        assert [frame.load().keyframe_id.stamp_ns for frame in frames] == list(range(1, len(frames) + 1))
+        return Candidate("features", None, self._estimate(), None)
 
     def from_keyframes(self, view_a, view_b):
         self.asked += 1
+        return (Candidate("matches", None, self._estimate(), None),)
+
+    @staticmethod
+    def _estimate():
         R_b_a = rotation_exp(np.array([0.0, np.radians(3.0), 0.0]))
         direction = np.array([0.0, 0.0, 1.0])
         evidence = {"inliers": 50.0, "parallax": float("nan")}
         covariance = np.radians(1.5) ** 2 * np.eye(3)
-        estimate = PoseEstimate(R_b_a, direction, MotionModel.GENERAL, covariance, 0.1, evidence=evidence)
-        return (Candidate("matches", None, estimate, None),)
+        return PoseEstimate(R_b_a, direction, MotionModel.GENERAL, covariance, 0.1, evidence=evidence)
 
 
 @pytest.fixture
@@ -75,3 +84,20 @@ def test_what_is_known_is_not_made_again(pairs, tmp_path):
     assert other.asked == 2
     assert len(path.read_text().splitlines()) == 4
     assert {json.loads(line)["model_hash"] for line in path.read_text().splitlines()} == {"1", "2"}
+
+
+def test_frames_are_looked_at_where_a_pair_has_some_and_nothing_is_made_twice(pairs, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    first, again = KnownAnswers("1"), KnownAnswers("1")
+    rows_of(pairs, first, path)
+    with_frames = [replace(pairs[0], frames=(tmp_path / "c.png", tmp_path / "b.png")), pairs[1]]
+    rows = rows_of(with_frames, again, path)
+    assert (first.asked_frames, again.asked, again.asked_frames) == (0, 0, 1)
+    assert [(row["branch"], row["frames"]) for row in rows] == [
+        ("matches", []), ("frames", ["c.png", "b.png"]), ("matches", []),
+    ]  # fmt: skip
+    found = observations_by_subject(rows)
+    assert [subject.branch for subject in found] == ["matches", "frames"]
+    # Other frames of the same pair are another observation.
+    rows_of([replace(pairs[0], frames=(tmp_path / "c.png",))], again, path)
+    assert again.asked_frames == 2

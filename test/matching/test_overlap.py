@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interpose_ros.matching.overlap import coverage
+from interpose_ros.matching.overlap import coverage, spread
 
 
 def test_coverage_by_hand():
@@ -31,3 +31,19 @@ def test_matches_in_one_half_cover_about_half():
     assert coverage(keypoints, 480, 320) == pytest.approx(13 / 24)
     assert coverage(keypoints[:, ::-1], 320, 480) == pytest.approx(13 / 24)
     assert coverage(np.concatenate([keypoints, keypoints + np.array([240.0, 0.0])]), 480, 320) == 1.0
+
+
+def test_spread_by_hand():
+    # Four corners of a square of half the sides: variances of 1/12 in both directions (0.25^2 * 4 / 3).
+    corners = np.array([[100.0, 100.0], [300.0, 100.0], [100.0, 200.0], [300.0, 200.0]])
+    assert spread(corners, 400, 200) == pytest.approx(np.sqrt(1 / 12))
+    # On one line, however long, they say nothing across it.
+    assert spread(np.array([[0.0, 0.0], [100.0, 50.0], [300.0, 150.0]]), 400, 200) == pytest.approx(0.0, abs=1e-4)
+    assert spread(corners[:2], 400, 200) == 0.0
+    # The same in every size of image, and unchanged by where in the image it is.
+    assert spread(2 * corners, 800, 400) == pytest.approx(spread(corners - 50.0, 400, 200))
+
+
+def test_an_even_image_has_the_spread_of_a_uniform_distribution():
+    x, y = np.meshgrid(np.arange(640.0), np.arange(480.0))
+    assert spread(np.stack([x.ravel(), y.ravel()], axis=1), 640, 480) == pytest.approx(1 / np.sqrt(12), rel=1e-3)
