@@ -79,7 +79,7 @@ def main() -> int:  # noqa: PLR0915  (a measurement from start to end)
             goal = goals.send(images())
             seconds["goal_accepted"].append(time.monotonic() - began)
             if goal is not None:
-                goals.wait(goal.cancel_goal_async())
+                goals.ask(goal.cancel_goal_async)
                 goals.result(goal)
         node.node.destroy_timer(timer)
         answered = len(node.poses)

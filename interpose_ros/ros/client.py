@@ -22,7 +22,7 @@ from builtin_interfaces.msg import Duration
 from rclpy.action import ActionClient
 from rclpy.client import Client
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.task import Future
@@ -73,12 +73,19 @@ class ImageWithCamera:
 
 
 class RunningEstimate:
-    """An estimate under way."""
+    """An estimate under way.
 
-    def __init__(self, handle: Any, timeout: float) -> None:
+    Args:
+        handle: of the goal.
+        executor: of the action's client.
+        timeout: seconds that a quick answer is waited for.
+    """
+
+    def __init__(self, handle: Any, executor: Executor, timeout: float) -> None:
         self._handle = handle
+        self._executor = executor
         self._timeout = timeout
-        self._result: Future | None = handle.get_result_async() if handle.accepted else None
+        self._result: Future | None = _sent(executor, handle.get_result_async) if handle.accepted else None
 
     def result(self, timeout: float) -> Estimate:
         """Wait for its end.
@@ -98,7 +105,7 @@ class RunningEstimate:
             NodeNotReached: the node does not answer.
         """
         if self._result is not None:
-            _wait(self._handle.cancel_goal_async(), self._timeout, "answer to the cancellation")
+            _wait(_sent(self._executor, self._handle.cancel_goal_async), self._timeout, "answer to the cancellation")
         return self.result(self._timeout)
 
 
@@ -239,8 +246,8 @@ class InterposeClient:
                 found = message.feedback
                 progress(Progress(Stage(found.stage), found.text, found.fraction, pose_answer(found.best)))
 
-        sent = self._action.send_goal_async(goal, feedback_callback=told)
-        return RunningEstimate(_wait(sent, REPLY, "answer to the goal"), REPLY)
+        sent = _sent(self._executor, lambda: self._action.send_goal_async(goal, feedback_callback=told))
+        return RunningEstimate(_wait(sent, REPLY, "answer to the goal"), self._executor, REPLY)
 
     def refine_contact_pose(self, request: RefineContactPose.Request, timeout: float) -> RefineContactPose.Response:
         """Bodies that touch; waits up to ``timeout`` seconds, which should be longer than ``request.deadline``.
@@ -281,6 +288,12 @@ class InterposeClient:
         # The context may end at any moment of spinning.
         with contextlib.suppress(ExternalShutdownException, RuntimeError):
             self._executor.spin()
+
+
+def _sent(executor: Executor, send: Callable[[], Future]) -> Future:
+    """Send a request of the action on the executor's thread: rclpy's ActionClient notes what it has asked after sending it,
+    and throws an answer away that another thread has taken in by then."""
+    return _wait(executor.create_task(send), REPLY, "turn to send a request")
 
 
 def _wait(future: Future, timeout: float, what: str) -> Any:
