@@ -60,6 +60,10 @@ class ClipCache:
     def __init__(self, folder: Path, max_bytes: float) -> None:
         self.folder, self.max_bytes = folder, max_bytes
 
+    def has(self, key: str) -> bool:
+        """Whether a clip of that name is there, without reading it."""
+        return self._path(key).is_file()
+
     def get(self, key: str) -> CachedClip | None:
         """The clip of that name, or None where it is not there or cannot be read."""
         path = self._path(key)

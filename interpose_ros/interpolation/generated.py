@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +105,8 @@ class VideoInterpolator:
             VideoCheckpointError, VideoMemoryError: the model cannot be loaded.
         """
         a, b = prepare_keyframes(view_a, view_b, *self._model.size)
-        for task in self._tasks(view_a, view_b):
+        tasks = list(self._tasks(view_a, view_b))
+        for task, following in zip(tasks, [*tasks[1:], None], strict=True):
             if self._cancelled():
                 return
             try:
@@ -120,7 +121,8 @@ class VideoInterpolator:
                 continue
             clip = self._clip(task, made, a, b, view_a, view_b)
             if clip is not None:
-                yield clip
+                at_hand = following is not None and self._cache.has(self._key(following, a, b, view_a, view_b))
+                yield replace(clip, next_at_hand=at_hand)
 
     def _tasks(self, view_a: View, view_b: View) -> Iterator[_Task]:
         prompts = (self._captions(view_a, view_b) if self._captions else ()) or self._config.prompts
@@ -129,14 +131,18 @@ class VideoInterpolator:
             direction = ClipDirection.BACKWARD if number % 2 else ClipDirection.FORWARD
             yield _Task(number, direction, self._config.seed + pair, prompts[pair % len(prompts)])
 
-    def _made(self, task: _Task, a: PreparedKeyframe, b: PreparedKeyframe, view_a: View, view_b: View) -> CachedClip:
-        first, last = (a, b) if task.direction is ClipDirection.FORWARD else (b, a)
-        named_first, named_last = (view_a, view_b) if task.direction is ClipDirection.FORWARD else (view_b, view_a)
-        start, end = first.view(named_first), last.view(named_last)
-        key = clip_key({
+    def _key(self, task: _Task, a: PreparedKeyframe, b: PreparedKeyframe, view_a: View, view_b: View) -> str:
+        """Names a task's frames in the cache."""
+        start, end = _ends(task, a, b, view_a, view_b)
+        return clip_key({
             **self._model.settings, "first": start.content_id, "last": end.content_id, "seed": str(task.seed),
             "prompt": task.prompt,
         })  # fmt: skip
+
+    def _made(self, task: _Task, a: PreparedKeyframe, b: PreparedKeyframe, view_a: View, view_b: View) -> CachedClip:
+        first, last = (a, b) if task.direction is ClipDirection.FORWARD else (b, a)
+        start, end = _ends(task, a, b, view_a, view_b)
+        key = self._key(task, a, b, view_a, view_b)
         found = self._cache.get(key)
         if found is not None:
             self._report(task, 1, 1, cached=True)
@@ -193,6 +199,12 @@ class VideoInterpolator:
         findings |= seam_findings([a.view(view_a), *frames, b.view(view_b)], self._store)
         origin = ClipOrigin(self.name, clip_id, task.direction, generated=True, settings=tuple(settings.items()))
         return Clip([_lazy(view) for view in frames], origin, findings)
+
+
+def _ends(task: _Task, a: PreparedKeyframe, b: PreparedKeyframe, view_a: View, view_b: View) -> tuple[View, View]:
+    """The two keyframes as the model is given them, in the order of a task's direction."""
+    ends = a.view(view_a), b.view(view_b)
+    return ends if task.direction is ClipDirection.FORWARD else ends[::-1]
 
 
 def _lazy(view: View) -> LazyView:

@@ -65,7 +65,7 @@ class FirstLook:
 
 
 def first_look(clip: Clip, view_a: View, view_b: View) -> FirstLook:
-    """Look at a few frames of a clip between its keyframes.
+    """Look at a few frames of a clip between its keyframes; it has at least one.
 
     Frames of another camera than the keyframes' are looked at by themselves: the step across the seam does not compare.
     """
@@ -92,11 +92,17 @@ def first_look(clip: Clip, view_a: View, view_b: View) -> FirstLook:
 def by_promise(clips: Sequence[Clip], view_a: View, view_b: View) -> list[tuple[Clip, float]]:
     """The clips with their promise, the most promising first; those of equal promise as they came.
 
-    What a camera saw is as promising as it gets, and is not looked at.
+    What a camera saw is as promising as it gets, and is not looked at; a clip without frames promises nothing.
     """
-    promises = [first_look(clip, view_a, view_b).promise if clip.origin.generated else 1.0 for clip in clips]
+    promises = [_promise(clip, view_a, view_b) for clip in clips]
     order = sorted(range(len(clips)), key=lambda number: -promises[number])
     return [(clips[number], promises[number]) for number in order]
+
+
+def _promise(clip: Clip, view_a: View, view_b: View) -> float:
+    if not clip.origin.generated:
+        return 1.0
+    return first_look(clip, view_a, view_b).promise if len(clip) else 0.0
 
 
 def _sees_alike(view: View, other: View) -> bool:

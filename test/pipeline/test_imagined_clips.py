@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import scene
 
 from interpose_ros.config import FeatureConfig, InterposeConfig, SelectionConfig
+from interpose_ros.estimators.features import FeaturesEstimator
 from interpose_ros.estimators.protocol import PoseEstimate
 from interpose_ros.geometry.distances import rotation_distance
 from interpose_ros.geometry.se3 import inverse, rotation_exp
@@ -20,7 +21,7 @@ from interpose_ros.interpolation.clip import Clip, ClipOrigin, LazyView
 from interpose_ros.matching.store import MatchStore
 from interpose_ros.matching.two_view import MotionModel
 from interpose_ros.pipeline import InterposePipeline
-from interpose_ros.refusal import RefusalReason
+from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.views import KeyframeId, View
 
 CONFIG = InterposeConfig(
@@ -30,18 +31,19 @@ CONFIG = InterposeConfig(
 
 
 class Offered:
-    """Offers given clips of images, as if a model had made them."""
+    """Offers given clips of images, as if a model had made them: one after another, or all at once."""
 
     name = "made_up"
 
-    def __init__(self, *clips: list[np.ndarray]) -> None:
-        self.images = clips
+    def __init__(self, *clips: list[np.ndarray], at_hand: bool = False) -> None:
+        self.images, self.at_hand = clips, at_hand
 
     def clips(self, view_a: View, view_b: View):
         for number, images in enumerate(self.images):
             views = [View(image, scene.CAMERA, KeyframeId(f"clip{number}", k)) for k, image in enumerate(images)]
             frames = [LazyView(view.keyframe_id, lambda view=view: view) for view in views]
-            yield Clip(frames, ClipOrigin("made_up", str(number), generated=True))
+            more = self.at_hand and number + 1 < len(self.images)
+            yield Clip(frames, ClipOrigin("made_up", str(number), generated=True), next_at_hand=more)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,33 @@ def test_the_true_pan_is_found_among_what_only_seems_to_lead_there(pipeline, pan
 
 
 @pytest.mark.timeout(240)
+def test_of_clips_at_hand_the_likely_one_is_judged_first_and_the_answer_is_that_of_all(pipeline, pan):
+    a, b = pan[0][0], pan[-1][0]
+    short = [*images(pan[1:4]), *melted(pan[3][0].image, b.image, 3)]
+    clips = Offered(melted(a.image, b.image, 5), short, [a.image] * 5, images(pan[1:-1]), at_hand=True)
+    early = pipeline.estimate(a, b, [clips])
+    assert early.selected.clip.clip_id == "3"
+    assert (early.work.clips, len(early.candidates)) == (1, 2)
+    patient = CONFIG.model_copy(update={"selection": CONFIG.selection.model_copy(update={"stop_early": False})})
+    full = InterposePipeline(patient, pipeline.store).estimate(a, b, [clips])
+    assert full.work.clips == 4
+    assert early.work.poses < full.work.poses
+    assert np.degrees(rotation_distance(early.estimate.R_b_a, full.estimate.R_b_a)) < 1.0
+
+
+@pytest.mark.timeout(240)
+def test_true_frames_of_a_camera_that_moves_close(pipeline):
+    moving = scene.path(9, turn_deg=60.0, radius=2.2)
+    a, b = moving[0][0], moving[-1][0]
+    answer = pipeline.estimate(a, b, [Offered(images(moving[1:-1]))])
+    assert error_deg(answer, moving[0], moving[-1]) < 2.0
+    evidence = answer.estimate.evidence
+    assert np.degrees(evidence["parallax"]) > 1.0
+    # Pairs on one wall, of which two motions explain the matches, and pairs that parallax may have parted, refute nothing.
+    assert evidence["closure"] > 0.5
+
+
+@pytest.mark.timeout(240)
 def test_a_pair_read_backwards_has_the_inverse_answer(pipeline, pan):
     a, b = pan[0][0], pan[-1][0]
     forward = pipeline.estimate(a, b, [Offered(images(pan[1:-1]))])
@@ -101,6 +130,24 @@ def test_a_pair_read_backwards_has_the_inverse_answer(pipeline, pan):
     angle = rotation_distance(forward.estimate.R_b_a, backward.estimate.R_b_a.T)
     assert np.degrees(angle) < 0.5
     assert forward.estimate.evidence["trust"] == pytest.approx(backward.estimate.evidence["trust"], abs=0.1)
+
+
+class Structureless(FeaturesEstimator):
+    """Says of everything that it moved, and finds no structure."""
+
+    def estimate(self, views):
+        return Refusal(RefusalReason.INCONSISTENT, "the camera moved, but no structure connects A and B")
+
+
+@pytest.mark.timeout(240)
+def test_where_nothing_moves_the_rotation_of_the_path_needs_no_structure(pipeline, pan):
+    a, b = pan[0][0], pan[-1][0]
+    without = InterposePipeline(CONFIG, pipeline.store, clip_estimator=Structureless(pipeline.store, CONFIG.frames))
+    answer = without.estimate(a, b, [Offered(images(pan[1:-1]))])
+    assert error_deg(answer, pan[0], pan[-1]) < 1.0
+    assert answer.estimate.direction_b_a is None
+    assert answer.estimate.model is MotionModel.ROTATION
+    assert len(answer.estimate.frames_used) == 5
 
 
 class Batched:

@@ -104,6 +104,7 @@ def test_the_most_promising_come_first_and_equals_stay_in_order():
     # What a camera saw is not looked at.
     recorded = Clip([LazyView(KeyframeId("camera", 1), lambda: pytest.fail("decoded"))] * 3)
     assert by_promise([recorded], A, B)[0][1] == 1.0
+    assert by_promise([clip([])], A, B)[0][1] == 0.0
 
 
 class Offered:

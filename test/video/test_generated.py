@@ -125,6 +125,8 @@ def test_nothing_is_made_twice(model, store, config, tmp_path: Path) -> None:
     seen: list[ClipProgress] = []
     again = list(VideoInterpolator(model, store, config).observed(seen.append).clips(A, B))
     assert all(done.cached for done in seen)
+    assert [clip.next_at_hand for clip in first] == [False] * 4
+    assert [clip.next_at_hand for clip in again] == [True, True, True, False]
     assert [np.array_equal(pixels(x), pixels(y)) for x, y in zip(first, again, strict=True)] == [True] * 4
     for x, y in zip(first, again, strict=True):
         assert dict(y.findings) == pytest.approx(dict(x.findings), nan_ok=True)
