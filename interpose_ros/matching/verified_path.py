@@ -31,6 +31,9 @@ CLOSURE_PARALLAX = np.deg2rad(10.0)
 UNVERIFIED_CLOSURE = 0.43
 """Closure where nothing is due: neither shown nor refuted."""
 
+HIDDEN_CLOSURE = 0.47
+"""The same where parallax is why nothing is due, and no step is larger than its like, as that of a cut would be."""
+
 _UNVERIFIED_WEIGHT = 0.15
 """What that counts for beside the pairs that are due: about as much as one pair that shares 45 % of the image."""
 
@@ -40,6 +43,9 @@ its absence would have proved nothing."""
 
 _EVEN_STEPS = 0.5
 """Least share of the largest step on the way between two views that the smallest has, for them to prove anything."""
+
+_LARGE_STEP = 2.0
+"""Size of a step, in median steps of the path, that may be a cut."""
 
 _LITTLE_OVERLAP = 0.3
 _GRID = 12
@@ -102,7 +108,7 @@ def verify_path(views: Sequence[View], store: MatchStore, config: FramesConfig) 
         "contradiction": 1.0 - sum(link.strength for link in agreeing) / total,
     }
     due = due_pairs(views, rotations, agreeing, store, config)
-    evidence["closure"], evidence["closure_pairs"] = due.closure(count), float(len(due.pairs))
+    evidence["closure"], evidence["closure_pairs"] = due.closure, float(len(due.pairs))
     return VerifiedPath(agreeing, bridge, rotations, evidence)
 
 
@@ -150,30 +156,33 @@ class DuePairs:
         weight: how much a pair says: more with much overlap, less with parallax, as what is shared is then less certain.
         expected: matches that they should have.
         found: matches that agree with the path.
+        unverified: closure of the cut between each view and the next before any pair across it has been looked at.
     """
 
     pairs: Int[np.ndarray, "p 2"]
     weight: Float[np.ndarray, "p"]
     expected: Float[np.ndarray, "p"]
     found: Float[np.ndarray, "p"]
+    unverified: Float[np.ndarray, "cuts"]
 
-    def closure(self, count: int) -> float:
-        """Share of what is due across the worst cut of ``count`` views that was found, 0 to 1.
+    @property
+    def closure(self) -> float:
+        """Share of what is due across the worst cut that was found, 0 to 1.
 
         A cut lies between two neighbours, and pairs on both sides of it are due across it. A single look-alike among them
         matters little, least with little overlap; where a sequence goes from one thing to another without going there, most
         pairs across fail. Neighbours are left out: they are linked all the way in any smooth sequence.
 
-        The share is the mean of a Beta posterior: before any pair has been looked at it is ``UNVERIFIED_CLOSURE``, and it
-        moves from there as far as the pairs across the cut have weight. So few pairs, or pairs of which parallax leaves in
-        doubt what they share, neither prove nor refute much.
+        The share is the mean of a Beta posterior: before any pair has been looked at it is ``unverified``, and it moves from
+        there as far as the pairs across the cut have weight. So few pairs, or pairs of which parallax leaves in doubt what
+        they share, neither prove nor refute much.
         """
         weight = np.where(self.pairs[:, 1] - self.pairs[:, 0] > 1, self.weight, 0.0)
         share = np.minimum(self.found / self.expected, 1.0)
         worst = 1.0
-        for cut in range(count - 1):
+        for cut, before in enumerate(self.unverified):
             across = weight * ((self.pairs[:, 0] <= cut) & (self.pairs[:, 1] > cut))
-            shown = UNVERIFIED_CLOSURE * _UNVERIFIED_WEIGHT + float(across @ share)
+            shown = float(before) * _UNVERIFIED_WEIGHT + float(across @ share)
             worst = min(worst, shown / (_UNVERIFIED_WEIGHT + float(across.sum())))
         return worst
 
@@ -226,12 +235,33 @@ def due_pairs(
             weight = (overlap[i, j] - _LITTLE_OVERLAP) * (1.0 - parallax[i, j] / CLOSURE_PARALLAX)
             rows.append((i, j, weight, expected, found))
     table = np.array(rows).reshape(-1, 5)
-    return DuePairs(table[:, :2].astype(np.int64), table[:, 2], table[:, 3], table[:, 4])
+    unverified = _unverified_closure(rotations, parallax)
+    return DuePairs(table[:, :2].astype(np.int64), table[:, 2], table[:, 3], table[:, 4], unverified)
+
+
+def _unverified_closure(
+    rotations: Float[np.ndarray, "n 3 3"], parallax: Float[np.ndarray, "n n"]
+) -> Float[np.ndarray, "cuts"]:
+    """Of every cut, by whether parallax hides what is due across it and whether the step there is like the others."""
+    last = len(rotations) - 1
+    steps = np.array([_step(k, rotations, parallax) for k in range(last)])
+    found = np.full(last, UNVERIFIED_CLOSURE)
+    for cut, step in enumerate(steps):
+        across = [parallax[i, i + 2] for i in (cut - 1, cut) if i >= 0 and i + 2 <= last]
+        hidden = bool(across) and min(across) > 0.5 * CLOSURE_PARALLAX
+        if hidden and step <= _LARGE_STEP * np.median(steps):
+            found[cut] = HIDDEN_CLOSURE
+    return found
+
+
+def _step(k: int, rotations: Float[np.ndarray, "n 3 3"], parallax: Float[np.ndarray, "n n"]) -> float:
+    """Size of the step from view k to the next, in radians: how far the camera turned, and how far things moved besides."""
+    return float(rotation_distance(rotations[k], rotations[k + 1])) + float(parallax[k, k + 1])
 
 
 def _is_stepwise(i: int, j: int, rotations: Float[np.ndarray, "n 3 3"], parallax: Float[np.ndarray, "n n"]) -> bool:
     """Whether the camera moved with every step from i to j. Otherwise i and j are linked as two neighbours are, no more."""
-    steps = [float(rotation_distance(rotations[k], rotations[k + 1])) + float(parallax[k, k + 1]) for k in range(i, j)]
+    steps = [_step(k, rotations, parallax) for k in range(i, j)]
     return len(steps) > 1 and all(map(math.isfinite, steps)) and min(steps) >= _EVEN_STEPS * max(steps)
 
 
