@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from nav_msgs.msg import Path
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
@@ -16,6 +17,7 @@ from interpose_ros.answer import PairAnswer
 from interpose_ros.ros.bounded_worker import BoundedWorker
 from interpose_ros.ros.conversions import stamp_from_nanoseconds
 from interpose_ros.ros.markers_output import keyframe_markers
+from interpose_ros.ros.path_output import keyframe_path
 from interpose_ros.ros.picture_output import clip_picture, matches_picture, picture_message
 from interpose_ros.ros.points_output import cloud_message, cloud_of_answer, metres_per_unit
 from interpose_ros.ros.tf_tree import TfEdge
@@ -46,14 +48,15 @@ class Displays:
         self._matches = node.create_lifecycle_publisher(CompressedImage, "~/matches/compressed", QoSProfile(depth=5))
         self._clip = node.create_lifecycle_publisher(CompressedImage, "~/clip/compressed", QoSProfile(depth=5))
         self._markers = node.create_lifecycle_publisher(MarkerArray, "~/keyframe_markers", QoSProfile(depth=1))
+        self._path = node.create_lifecycle_publisher(Path, "~/path", QoSProfile(depth=1))
         self._worker: BoundedWorker[_Shown] | None = None
         self._unit_is_allowed = False
-        self._last_markers: tuple[int, tuple[object, ...]] = (0, ())
+        self._last_edges: tuple[object, ...] = ()
 
     def start(self, unit_is_allowed: bool) -> None:
         """Begin to draw. ``unit_is_allowed``: points of unknown scale are sent in units of the baseline."""
         self._unit_is_allowed = unit_is_allowed
-        self._last_markers = (0, ())
+        self._last_edges = ()
         self._worker = BoundedWorker("interpose_displays", MAX_WAITING, self._draw, lambda item: None, self._failed)
 
     def stop(self, timeout: float) -> bool:
@@ -77,13 +80,16 @@ class Displays:
         """The live edges; sent on where they, or the listeners, are others than last time."""
         state = (
             self._markers.get_subscription_count(),
-            tuple((edge.parent, edge.child, edge.quality) for edge in edges),
+            self._path.get_subscription_count(),
+            *((edge.parent, edge.child, edge.quality) for edge in edges),
         )
-        if state == self._last_markers:
+        if state == self._last_edges:
             return
-        self._last_markers = state
-        if state[0]:
+        self._last_edges = state
+        if _is_heard(self._markers):
             self._markers.publish(keyframe_markers(edges, frame_name))
+        if _is_heard(self._path):
+            self._path.publish(keyframe_path(edges, frame_name))
 
     def _draw(self, shown: _Shown) -> None:
         answer, view_a, view_b = shown.answer, shown.view_a, shown.view_b

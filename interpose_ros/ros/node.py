@@ -9,6 +9,7 @@ import traceback
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseWithCovarianceStamped
 from pydantic import ValidationError
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
@@ -39,6 +40,7 @@ from interpose_ros.ros.node_config import NodeConfig
 from interpose_ros.ros.overlap_choice import StreamOverlap
 from interpose_ros.ros.pair_service import answer_request
 from interpose_ros.ros.parameters import declare_parameters, read_parameters
+from interpose_ros.ros.path_output import pose_with_covariance
 from interpose_ros.ros.relative_pose import keyframe_id_message
 from interpose_ros.ros.scale_finder import ScaleFinder
 from interpose_ros.ros.service_quality import SERVICE_QUALITY
@@ -80,6 +82,9 @@ class InterposeNode(LifecycleNode):
         # /clock may stand still or jump; what must go on by itself runs on this clock.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._pose_publisher = self.create_lifecycle_publisher(RelativePose, "~/relative_pose", QoSProfile(depth=100))
+        self._stamped_pose_publisher = self.create_lifecycle_publisher(
+            PoseWithCovarianceStamped, "~/pose_with_covariance", QoSProfile(depth=100)
+        )
         self._tf_publisher = self.create_lifecycle_publisher(TFMessage, "/tf", QoSProfile(depth=100))
         self._displays = Displays(self)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
@@ -224,6 +229,9 @@ class InterposeNode(LifecycleNode):
     def relative_pose(self, message: RelativePose) -> None:
         """Publish an answer."""
         self._pose_publisher.publish(message)
+        stamped = pose_with_covariance(message)
+        if stamped is not None:
+            self._stamped_pose_publisher.publish(stamped)
 
     def edges_changed(self) -> None:
         """Send every live edge."""

@@ -7,6 +7,7 @@ import pytest
 pytestmark = pytest.mark.ros
 rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
+from nav_msgs.msg import Path
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CompressedImage, PointCloud2
 from sensor_msgs_py.point_cloud2 import read_points
@@ -19,6 +20,7 @@ from interpose_ros.geometry.camera import Camera
 from interpose_ros.matching.two_view import MotionModel
 from interpose_ros.refusal import Refusal, RefusalReason
 from interpose_ros.ros.markers_output import confidence_colour, keyframe_markers
+from interpose_ros.ros.path_output import keyframe_path
 from interpose_ros.ros.picture_output import clip_picture, matches_picture, picture_message
 from interpose_ros.ros.points_output import cloud_message, cloud_of_answer, metres_per_unit
 from interpose_ros.ros.tf_tree import TfEdge
@@ -133,6 +135,24 @@ def test_markers_are_in_the_keyframes_frames_and_coloured_by_confidence():
     assert (sure.g, unsure.r, unsure.g) == (1.0, 1.0, 0.0)
 
 
+def test_a_path_is_the_tree_of_the_newest_keyframe_in_its_root():
+    a, b, c, d, e = (KeyframeId("camera", k * 10**9) for k in (1, 2, 4, 0, 3))
+    R = Rotation.from_euler("y", 90, degrees=True).as_matrix()
+    edges = [
+        TfEdge(d, e, np.eye(3), np.array([5.0, 0, 0]), 1.9),  # another tree, whose keyframes are older
+        TfEdge(b, c, np.eye(3), np.array([1.0, 0, 0]), 0.6),
+        TfEdge(a, b, R, np.array([0.0, 0, 2]), 1.95),
+    ]
+    path = keyframe_path(edges, lambda name: f"kf_{name.stamp_ns // 10**9}")
+    assert (path.header.frame_id, path.header.stamp.sec) == ("kf_1", 0)
+    assert [pose.header.stamp.sec for pose in path.poses] == [1, 2, 4]
+    found = [[p.pose.position.x, p.pose.position.y, p.pose.position.z] for p in path.poses]
+    assert np.allclose(found, [[0, 0, 0], [0, 0, 2], [0, 0, 1]])  # b's x is a's -z
+    q = path.poses[2].pose.orientation
+    assert np.allclose(Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix(), R)
+    assert keyframe_path([], str).poses == []
+
+
 def picture(k: int) -> np.ndarray:
     R = Rotation.from_euler("y", 10.0 * k, degrees=True).as_matrix()
     return room.picture(R, np.array([0.4 * k - 1.0, 0.05 * (k % 2), -1.0]))
@@ -150,11 +170,12 @@ def test_the_node_shows_answers_to_listeners():
             "/interpose/clip/compressed": CompressedImage,
             "/interpose/matches/compressed": CompressedImage,
             "/interpose/keyframe_markers": MarkerArray,
+            "/interpose/path": Path,
         }
         found = {topic: running.collect(kind, topic) for topic, kind in topics.items()}
 
         def all_heard():
-            names = ("points", "clip/compressed", "matches/compressed", "keyframe_markers")
+            names = ("points", "clip/compressed", "matches/compressed", "keyframe_markers", "path")
             return all(running.node.count_publishers(f"/interpose/{name}") for name in names)
 
         running.wait_for(all_heard, DISCOVERY, "publishers")

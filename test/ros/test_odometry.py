@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.ros
 rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
-from geometry_msgs.msg import TransformStamped
+from geometry_msgs.msg import PoseWithCovarianceStamped, TransformStamped
 from nav_msgs.msg import Odometry
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from scipy.spatial.transform import Rotation
@@ -131,12 +131,18 @@ def test_length_through_a_chain_on_tf_static_and_metric_edges_on_tf():
     with RunningNode(
         camera_info_timeout=10.0, autostart=True, uncalibrated_tf=True, uncalibrated_min_inliers=20, tf_period=0.2
     ) as running:
+        stamped = running.collect(PoseWithCovarianceStamped, "/interpose/pose_with_covariance")
         static = (static_message("base_link", "mast", T_BASE_MAST), static_message("mast", "camera", T_MAST_CAMERA))
         robot = Robot(running, static)
         sound = odometry_messages()
         for k, message in enumerate(robot.drive([*sound[:20], *spoiled_messages(), *sound[20:]]), start=1):
             assert_metric(message, k)
         assert robot.status("odometry_messages_refused", lambda value: value == "3") == "3"
+        running.wait_for(lambda: len(stamped) == 2, ANSWER, "poses with covariance")
+        for message, pose in zip(stamped, running.poses, strict=True):
+            assert message.header.frame_id == pose.parent_frame_id
+            assert message.header.stamp == pose.keyframe_b.stamp
+            assert message.pose == pose.pose
         running.wait_for(lambda: any(len(m.transforms) == 2 for m in running.transforms), ANSWER, "two edges on /tf")
         edges = next(m for m in running.transforms if len(m.transforms) == 2).transforms
         for edge, k in zip(edges, (1, 2), strict=True):
