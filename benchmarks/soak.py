@@ -4,6 +4,7 @@ loops, many planners at once, a full disk.
     make env
     tools/ros-env python benchmarks/soak.py                  # an hour's worth of frames, as fast as the machine takes them
     tools/ros-env python benchmarks/soak.py --minutes 2 --malformed 500 --kills 5
+    tools/ros-env python benchmarks/soak.py --transport compressed --minutes 0 --kills 0 --loops 1   # malformed files
 
 Writes out/bench/soak.json with the figures, and soak_details.json with what they rest on, the real rate among it.
 """
@@ -117,7 +118,9 @@ class Soak:
         self.tester.wait_for(lambda: self._answered() >= self.keyframes_sent - 1, ANSWER_SECONDS)
         received = lambda: self.tester.value("keyframes", "stream_images_received")  # noqa: E731
         self.tester.wait_for(lambda: received() >= frames, 10.0)
-        lost_on_the_way = sum(int(v) for key, v in self.tester.diagnostics["topics"].items() if key.startswith("lost"))
+        lost_on_the_way = sum(
+            int(v) for key, v in self.tester.diagnostics.get("topics", {}).items() if key.startswith("lost")
+        )
         self.details |= {
             "stream_frames": frames,
             "stream_real_hz": round(frames / took, 2),
@@ -132,7 +135,7 @@ class Soak:
         self.lost_uncounted = max(0, frames - received() - lost_on_the_way) + lost_keyframes
         self.overhead_ms = self.details["latency_overhead_ms"]["median"]
         settled = memory[int(WARM_UP_SHARE * len(memory)) :]
-        self.memory_slope = float(np.polyfit(*zip(*settled, strict=True), 1)[0]) if len(settled) > 2 else float("nan")
+        self.memory_slope = float(np.polyfit(*zip(*settled, strict=True), 1)[0]) if len(settled) > 2 else None
 
     def _latencies(self, sent: dict[int, float]) -> dict[str, Any]:
         """What an answer takes beside model time, from sending the keyframe to the answer's arrival; of that, the node's
@@ -305,10 +308,10 @@ class Soak:
         return status
 
 
-def _summary(seconds: list[float]) -> dict[str, float]:
+def _summary(seconds: list[float]) -> dict[str, float | None]:
     """In milliseconds."""
     if not seconds:
-        return {"count": 0, "median": float("nan")}
+        return {"count": 0, "median": None}
     shares = {"median": 50, "p90": 90, "p99": 99, "most": 100}
     found = {name: round(1e3 * float(np.percentile(seconds, share)), 1) for name, share in shares.items()}
     return {"count": len(seconds), **found}
