@@ -101,8 +101,7 @@ class Soak:
             if waiting and self._answered() >= self.keyframes_sent - 1:
                 waiting = False
             if not waiting and k % KEYFRAME_EVERY == 7:
-                sent[self.now_ns] = time.monotonic()
-                self.send_keyframe(picture)
+                sent[self.now_ns] = self.send_keyframe(picture)
                 waiting = self.keyframes_sent > 1
             if time.monotonic() - last_look > 2.0:
                 last_look = time.monotonic()
@@ -287,12 +286,18 @@ class Soak:
 
     # --- helpers
 
-    def send_keyframe(self, picture: int) -> None:
-        """One keyframe at the present time."""
+    def send_keyframe(self, picture: int) -> float:
+        """One keyframe at the present time; when its sending began [s, monotonic clock]."""
         k = picture % PICTURES
         self.tester.keyframe_infos.publish(camera_info(self.now_ns))
-        self.tester.keyframes.publish(image_message(self.pictures[k], self.files[k], FRAME, self.now_ns))
+        pixels = self.pictures[k].copy()
+        pixels[:16, :16] = self.keyframes_sent % 251  # never quite the same, or its features would be known already
+        file = None if self.files[k] is None else _jpeg(pixels)
+        message = image_message(pixels, file, FRAME, self.now_ns)
         self.keyframes_sent += 1
+        begin = time.monotonic()
+        self.tester.keyframes.publish(message)
+        return begin
 
     def _answered(self) -> int:
         return len(self.tester.arrivals)
