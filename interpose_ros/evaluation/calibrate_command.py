@@ -81,21 +81,21 @@ def _calibrate(options: argparse.Namespace) -> int:
     seen = observe(pairs, pipeline, min_baseline(content), options.out / "observations.jsonl")
     rows = [row for rows in tqdm(seen, total=len(pairs), unit="pair") for row in rows]
     threshold = config.decision.min_confidence
-    failed = False
+    calibrated = 0
     for subject, observations in observations_by_subject(rows).items():
         try:
             found = calibration(subject, observations, options.data, threshold)
         except CalibrationError as error:
             print(f"interpose: {subject.estimator} in the branch {subject.branch} is not calibrated; {error}")
-            failed = True
             continue
+        calibrated += 1
         path = options.out / f"{subject.branch}_{subject.estimator}.json"
         write_atomically(path, json.dumps(found, indent=2, allow_nan=False) + "\n")
         judged = found["left_out_scenes"]
         subtitle = f"{judged['rotation_5deg']['count']} estimates, rotation within 5°"
         write_atomically(path.with_suffix(".svg"), reliability_svg(subject.estimator, subtitle, judged["reliability"]))
         print(f"{path}\n{json.dumps(judged, indent=2)}")
-    return EXIT_FAILED if failed else EXIT_OK
+    return EXIT_OK if calibrated else EXIT_FAILED
 
 
 def calibration(

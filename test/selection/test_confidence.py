@@ -104,8 +104,22 @@ def test_what_is_no_json_is_named(tmp_path):
 def test_shipped_calibrations_tell_strong_from_weak_evidence():
     shipped = shipped_calibrations()
     assert set(shipped) == {("matches", "matches"), ("matches", "matches_second")}
-    strong = {"inliers": 500.0, "inlier_ratio": 0.85, "coverage": 0.6, "match_score": 0.8}
-    weak = {"inliers": 20.0, "inlier_ratio": 0.4, "coverage": 0.1, "match_score": 0.3}
+    strong = {
+        "inliers": 500.0,
+        "inlier_ratio": 0.85,
+        "coverage": 0.6,
+        "match_score": 0.8,
+        "spread": 0.25,
+        "rotation_only": 0.0,
+    }
+    weak = {
+        "inliers": 20.0,
+        "inlier_ratio": 0.4,
+        "coverage": 0.1,
+        "match_score": 0.3,
+        "spread": 0.1,
+        "rotation_only": 0.0,
+    }
     for calibration in shipped.values():
         high, low = (calibration.confidence(evidence, has_direction=True) for evidence in (strong, weak))
         assert high.rotation_5deg > 0.97
