@@ -1,0 +1,191 @@
+"""Writes the tables of docs/confidence.md from what `interpose calibrate` wrote: python tools/confidence_tables.py DIR
+
+DIR holds calibration files and ``observations.jsonl``. A table stands between ``<!-- NAME -->`` and ``<!-- end -->``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from interpose_ros.answer import Branch
+from interpose_ros.estimators.keyframes import MATCHES, SECOND_OPINION
+from interpose_ros.evaluation.calibrate_command import EVIDENCE
+from interpose_ros.evaluation.calibration import TARGETS, Observation, left_out_probabilities
+from interpose_ros.evaluation.held_out import FALSE_DEG
+from interpose_ros.evaluation.metrics import clopper_pearson_upper
+from interpose_ros.evaluation.observations import observations_by_subject
+
+PAGE = Path("docs/confidence.md")
+NETWORKS = {MATCHES: "XFeat, LighterGlue", SECOND_OPINION: "ALIKED, LightGlue"}
+THRESHOLDS = (0.7, 0.8, 0.9, 0.95)
+
+Row = Mapping[str, Any]
+
+
+def main() -> None:
+    """Replace the tables in the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    folder = parser.parse_args().folder
+    judged = {
+        name: json.loads((folder / f"{Branch.MATCHES.value}_{name}.json").read_text())["left_out_scenes"]
+        for name in NETWORKS
+    }
+    rows = [json.loads(line) for line in (folder / "observations.jsonl").read_text().splitlines()]
+    tables = {
+        "probabilities": probabilities(judged),
+        "ranking": ranking(judged),
+        "published": published(judged),
+        "together": together(rows),
+        "ellipsoids": ellipsoids(judged),
+        "frames": frames(rows),
+    }
+    page = PAGE.read_text(encoding="utf-8")
+    for name, table in tables.items():
+        page, count = re.subn(
+            rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", lambda m, t=table: m[1] + t + m[2], page, flags=re.DOTALL
+        )
+        if count != 1:
+            raise SystemExit(f"{PAGE} has {count} places for the table {name}; one is needed")
+    PAGE.write_text(page, encoding="utf-8")
+
+
+def probabilities(judged: Mapping[str, Row]) -> str:
+    """Brier score and log loss beside the constant's."""
+    lines = []
+    for name, figures in judged.items():
+        for target in TARGETS:
+            found = figures[target.name]
+            lines.append(
+                [
+                    NETWORKS[name],
+                    f"{target.error} within {target.degrees:g}°",
+                    f"{found['count']}, {found['right']}",
+                    f"{found['brier']:.3f} ({found['brier_constant']:.3f})",
+                    _gain(found["brier_gain"], 3),
+                    f"{found['log_loss']:.3f} ({found['log_loss_constant']:.3f})",
+                    _gain(found["log_loss_gain"], 3),
+                ]
+            )
+    head = "networks|probability of|estimates, right|Brier score (constant)|gain|log loss (constant)|gain"
+    return _table(head, lines)
+
+
+def ranking(judged: Mapping[str, Row]) -> str:
+    """Area under the risk-coverage curve beside that of plain evidence."""
+    lines = []
+    for name, figures in judged.items():
+        found = figures["risk_coverage"]
+        line = [NETWORKS[name], f"{found['area']:.4f}"]
+        for rival in ("inliers", "overlap"):
+            gain = found[f"gain_over_{rival}"]
+            line += [f"{found[f'area_by_{rival}']:.4f}", _gain(gain, 4), _yes(gain["holds"])]
+        lines.append(line)
+    return _table("networks|by confidence|by verified matches|gain|shown|by overlap|gain|shown", lines)
+
+
+def published(judged: Mapping[str, Row]) -> str:
+    """False accepts of each set of networks by itself."""
+    lines = []
+    for name, figures in judged.items():
+        found = figures["published"]
+        kinds = (
+            f"{kind.replace('_', ' ')} {seen['accepted']} of {seen['estimates']}"
+            for kind, seen in found["look_alikes"].items()
+        )
+        lines.append([NETWORKS[name], *_accepts(found["everyday"]), ", ".join(kinds)])
+    return _table("networks|estimates|accepted|false|at most|look-alikes accepted", lines)
+
+
+def together(rows: Sequence[Row]) -> str:
+    """False accepts as the pipeline asks both networks, by threshold."""
+    found: dict[tuple[str, str], dict[str, tuple[float, Observation]]] = {}
+    subjects = observations_by_subject(rows)
+    for subject, observations in subjects.items():
+        if subject.branch != Branch.MATCHES.value:
+            continue
+        right = TARGETS[0].right(observations)
+        given, _ = left_out_probabilities(observations, right, EVIDENCE[subject.branch, subject.estimator])
+        answered = [r for r in rows if (r["branch"], r["estimator"]) == (subject.branch, subject.estimator)]
+        answered = [r for r in answered if r["evidence"] is not None]
+        for row, probability, observation in zip(answered, given, observations, strict=True):
+            found.setdefault((row["image0"], row["image1"]), {})[subject.estimator] = (float(probability), observation)
+    everyday = {(r["image0"], r["image1"]) for r in rows if not r["look_alike"]}
+    lines = []
+    for threshold in THRESHOLDS:
+        answers = [_first_sure(found.get(pair, {}), threshold) for pair in sorted(everyday)]
+        accepted = [answer for answer in answers if answer is not None]
+        false = sum(not answer.rotation_error <= FALSE_DEG for answer in accepted)
+        seen = {"estimates": len(answers), "accepted": len(accepted), "false": false}
+        bound = {"upper_95": clopper_pearson_upper(false, len(accepted))}
+        lines.append([f"{threshold:g}", *_accepts(seen | bound)[1:]])
+    return _table("least confidence|accepted|false|at most", lines)
+
+
+def ellipsoids(judged: Mapping[str, Row]) -> str:
+    """How many truths the 90 % ellipsoids hold."""
+    lines = []
+    for name, figures in judged.items():
+        for error, found in figures["ellipsoid_coverage_90"].items():
+            low, high = found["interval_95"]
+            share = f"{100 * found['share']:.1f} % ({100 * low:.1f} to {100 * high:.1f} %)"
+            lines.append([NETWORKS[name], error, str(found["count"]), share, _yes(found["holds_80_to_97"])])
+    return _table("networks|of|answers|truth inside|shown to lie between 80 and 97 %", lines)
+
+
+def frames(rows: Sequence[Row]) -> str:
+    """What became of sequences with frames in between."""
+    counts = Counter((_kind(r), _outcome(r)) for r in rows if r["branch"] == Branch.FRAMES.value)
+    kinds = ("of one place", "of two places, the stream cut", "look-alikes")
+    lines = [[kind, *(str(counts[kind, what]) for what in ("refused", "right", "wrong"))] for kind in kinds]
+    return _table("sequences|without a pose|right|wrong", lines)
+
+
+def _first_sure(found: Mapping[str, tuple[float, Observation]], threshold: float) -> Observation | None:
+    for name in NETWORKS:
+        if name in found and found[name][0] >= threshold:
+            return found[name][1]
+    return None
+
+
+def _kind(row: Row) -> str:
+    if row["look_alike"]:
+        return "look-alikes"
+    return "of one place" if row["related"] else "of two places, the stream cut"
+
+
+def _outcome(row: Row) -> str:
+    if row["evidence"] is None:
+        return "refused"
+    return "right" if row["related"] and row["rotation_error_deg"] <= TARGETS[0].degrees else "wrong"
+
+
+def _accepts(found: Row) -> list[str]:
+    count, accepted, false = found["estimates"], found["accepted"], found["false"]
+    share = f"{false} ({100 * false / accepted:.2f} %)" if accepted else "0"
+    return [str(count), f"{accepted} ({100 * accepted / count:.0f} %)", share, f"{100 * found['upper_95']:.2f} %"]
+
+
+def _gain(gain: Row, digits: int) -> str:
+    low, high = gain["interval_95"]
+    return f"{gain['value']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
+def _table(head: str, lines: Sequence[Sequence[str]]) -> str:
+    columns = head.split("|")
+    rows = [f"| {' | '.join(line)} |" for line in (columns, *lines)]
+    return "\n".join([rows[0], "|---" * len(columns) + "|", *rows[1:]])
+
+
+if __name__ == "__main__":
+    main()
