@@ -4,11 +4,12 @@ dependency: ``pip install interpose-ros[ray]``."""
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import queue
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic
 
 from interpose_ros import __version__
@@ -33,57 +34,60 @@ _LISTEN = 0.25
 
 
 class _Actor:
-    """Runs in a process of its own on the cluster and does the jobs."""
+    """Runs in a process of its own on the cluster and does the jobs. Calls that may take long have a number each."""
 
     def __init__(self, version: str, work: Workload[Any, Any]) -> None:
         import ray
 
         self._version, self._work = version, work
-        self._news: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[bytes | int] = queue.SimpleQueue()
         self._views = FetchedViews(ray.get)
         self._context: JobContext | None = None
 
-    def load(self) -> str:
+    def load(self, call: int) -> str:
         """Load the models; returns their names.
 
         Raises:
             EngineError: another version of this package is installed here.
             Exception: as the workload says.
         """
-        if self._version != __version__:
-            raise EngineError(
-                f"the cluster has interpose_ros {__version__}, and this is {self._version}: install one version"
-            )
         try:
+            if self._version != __version__:
+                raise EngineError(
+                    f"the cluster has interpose_ros {__version__}, and this is {self._version}: install one version"
+                )
             self._work.load(lambda: self._tell(Checked()))
             return self._work.models
         finally:
-            self._news.put(None)
+            self._news.put(call)
 
-    def reduce(self) -> tuple[str | None, str]:
+    def reduce(self, call: int) -> tuple[str | None, str]:
         """Use less memory; returns what has changed and the models' names."""
         try:
             return self._work.reduce(), self._work.models
         finally:
-            self._news.put(None)
+            self._news.put(call)
 
-    def work(self, number: int, packed: bytes, references: dict[int, Any]) -> bytes:
+    def work(self, call: int, number: int, packed: bytes, references: dict[int, Any]) -> bytes:
         """Do a job."""
         context = self._context = JobContext(number, self._tell)
         try:
             return self._views.pack(self._work.work(self._views.unpack(packed, references), context))
         finally:
-            self._news.put(None)
+            self._news.put(call)
 
-    def news(self) -> list[bytes]:
-        """What the call under way has to say; waits a moment where there is nothing, and not where it has ended."""
-        found = []
+    def news(self) -> tuple[list[bytes], list[int]]:
+        """What the calls under way have to say, and which have ended; waits a moment where there is nothing."""
+        said, ended = [], []
         with contextlib.suppress(queue.Empty):
-            message = self._news.get(timeout=_LISTEN)
-            while message is not None:
-                found.append(message)
-                message = self._news.get_nowait()
-        return found
+            found = self._news.get(timeout=_LISTEN)
+            while True:
+                if isinstance(found, int):
+                    ended.append(found)
+                else:
+                    said.append(found)
+                found = self._news.get_nowait()
+        return said, ended
 
     def cancel(self, number: int) -> None:
         """Tell a job that nobody waits for it."""
@@ -119,6 +123,7 @@ class RayWork(Generic[Job_contra, Result_co]):
     def __init__(self, work: Workload[Job_contra, Result_co], address: str, gpus: int, patience: float) -> None:
         self._work, self._address, self._gpus, self._patience = work, address, gpus, patience
         self.models = ""
+        self._calls = itertools.count(1)
         self._ray: Any = None
         self._actor: Any = None
         self._views: SentViews
@@ -141,18 +146,20 @@ class RayWork(Generic[Job_contra, Result_co]):
         self._ray = ray
         self._connect()
         self._views = SentViews(ray.put)
-        actor = ray.remote(_Actor).options(num_cpus=1, num_gpus=self._gpus, max_concurrency=_THREADS)
-        self._actor = actor.remote(__version__, self._work)
 
         def take(message: Any) -> None:
             if isinstance(message, Checked):
                 checked()
 
-        self.models = self._outcome(self._actor.load.remote(), take)
+        with self._reached():
+            actor = ray.remote(_Actor).options(num_cpus=1, num_gpus=self._gpus, max_concurrency=_THREADS)
+            self._actor = actor.remote(__version__, self._work)
+            self.models = self._outcome(self._actor.load, take)
 
     def reduce(self) -> str | None:
         """Use less memory there."""
-        text, self.models = self._outcome(self._actor.reduce.remote(), lambda message: None)
+        with self._reached():
+            text, self.models = self._outcome(self._actor.reduce, lambda message: None)
         return text
 
     def work(self, job: Job_contra, context: JobContext) -> Result_co:
@@ -178,7 +185,8 @@ class RayWork(Generic[Job_contra, Result_co]):
             elif isinstance(message, Asked):
                 self._answer(message, context)
 
-        return self._views.unpack(self._outcome(self._actor.work.remote(number, *self._views.pack(job)), take))
+        with self._reached():
+            return self._views.unpack(self._outcome(self._actor.work, take, number, *self._views.pack(job)))
 
     def _answer(self, message: Asked, context: JobContext) -> None:
         try:
@@ -189,23 +197,31 @@ class RayWork(Generic[Job_contra, Result_co]):
             return
         self._actor.reply.remote(*self._views.pack(reply))
 
-    def _outcome(self, call: Any, take: Callable[[Any], None]) -> Any:
-        """What a call to the actor returns or raises; its news go to ``take``, which is also called with None again and
-        again."""
+    def _outcome(self, method: Any, take: Callable[[Any], None], *arguments: Any) -> Any:
+        """What a method of the actor returns or raises; its news go to ``take``, which is called with None now and then."""
+        number = next(self._calls)
+        call = method.remote(number, *arguments)
         while True:
             is_done = bool(self._ray.wait([call], timeout=0)[0])
-            for packed in self._get(self._actor.news.remote()):
+            said, ended = self._get(self._actor.news.remote())
+            for packed in said:
                 take(self._views.unpack(packed))
             take(None)
-            if is_done:
+            if is_done or number in ended:
                 return self._get(call)
 
     def _get(self, reference: Any) -> Any:
-        errors = self._ray.exceptions
         try:
             return self._ray.get(reference, timeout=self._patience)
-        except errors.RayTaskError as error:
+        except self._ray.exceptions.RayTaskError as error:
             raise error.cause from None
+
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Whatever asks the cluster; any call to Ray may find out that there is none any more."""
+        errors = self._ray.exceptions
+        try:
+            yield
         except errors.GetTimeoutError as error:
             where = "a free GPU" if self._gpus else "a free processor"
             raise Unreachable(

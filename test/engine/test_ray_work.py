@@ -4,7 +4,9 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -39,7 +41,7 @@ def toy():
 @pytest.fixture(scope="module")
 def cluster(toy):
     """Address of a cluster of this machine."""
-    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield ray.get_runtime_context().gcs_address
     ray.shutdown()
 
@@ -108,7 +110,7 @@ def test_a_cancelled_job_gives_its_best_within_a_second(shared):
     began = time.monotonic()
 
     def cancelled():
-        return bool(best)
+        return bool(best and progress)
 
     with pytest.raises(CancelledJob) as caught:
         shared.run(
@@ -150,6 +152,45 @@ def test_a_cluster_that_is_not_there_is_asked_again_and_again(toy):
     assert status.restarts >= 2
     assert f"no Ray cluster answers at {address}" in status.last_failure
     assert any("started again" in text for text in worker.log)
+
+
+@contextlib.contextmanager
+def serving(cluster, port):
+    """What ``ray start --ray-client-server-port`` starts, for connections from machines outside of the cluster."""
+    command = [sys.executable, "-m", "ray.util.client.server", "--address", cluster, "--port", str(port)]
+    process = subprocess.Popen([*command, "--host", "127.0.0.1"])
+    try:
+        deadline = time.monotonic() + START
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_connection_that_is_lost_costs_one_job_and_is_made_again(toy, cluster):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with working(RayWork(toy(), f"ray://127.0.0.1:{port}", 0, 30.0)) as worker:
+        with serving(cluster, port) as server:
+            assert worker.run(("ask", picture(5)), answer=lambda view: int(view.image[0, 0, 0])) == 5
+            restarts = worker.status.restarts
+            lost = []
+            waiting = threading.Thread(target=lambda: lost.append(failure(worker, "until_cancelled")))
+            waiting.start()
+            worker.wait_until(lambda now: now.state is WorkerState.BUSY, START)
+            server.kill()
+            waiting.join(START)
+        assert lost[0].kind is FailureKind.DIED
+        assert "has lost the work" in str(lost[0])
+        with serving(cluster, port):
+            assert worker.run(("echo", "again")) == "again"
+        assert worker.status.restarts > restarts
 
 
 def test_without_ray_the_reason_says_how_to_get_it(toy, tmp_path, monkeypatch):
