@@ -55,7 +55,9 @@ class MeetingSubscription:
         self._patience = patience
         self._start = time.monotonic()
         self._is_refused = False
-        self._lost = 0
+        self._lost = self._missed = 0
+        self._publishers = 0
+        self._last_number: int | None = None
         self._unlatched = (reliability, DurabilityPolicy.VOLATILE)
         self._override = overridden_quality(node, node.resolve_topic_name(topic))
         self._current = self._unlatched
@@ -68,8 +70,11 @@ class MeetingSubscription:
 
     @property
     def lost(self) -> int:
-        """Messages that the middleware says were sent and never came."""
-        return self._lost
+        """Messages that were sent and never came: as the middleware says, or more, as their numbers say.
+
+        The middleware counts what is lost on the way, not what newer messages push out of a history that is full.
+        """
+        return max(self._lost, self._missed)
 
     def check(self) -> None:
         """Change to what is offered; warn once where nobody publishes. To be called by a timer."""
@@ -81,6 +86,7 @@ class MeetingSubscription:
             if self._current == RELIABLE_VOLATILE:
                 self._unlatched = BEST_EFFORT
         publishers = self._node.get_publishers_info_by_topic(self._subscription.topic_name)
+        self._publishers = len(publishers)
         offers = [(info.qos_profile.reliability, info.qos_profile.durability) for info in publishers]
         wanted = LATCHED if offers and all(offer == LATCHED for offer in offers) else self._unlatched
         is_free = self._override.reliability is None and self._override.durability is None
@@ -113,8 +119,16 @@ class MeetingSubscription:
             incompatible_qos=self._on_incompatible, message_lost=self._on_lost, use_default_callbacks=False
         )
         return self._node.create_subscription(
-            self._message_type, self._topic, self._callback, qos, event_callbacks=events
+            self._message_type, self._topic, self._on_message, qos, event_callbacks=events
         )
+
+    def _on_message(self, message: Any, info: dict[str, Any]) -> None:
+        # Each publisher counts its messages, and rclpy does not say whose this one is.
+        number = info.get("publication_sequence_number") if self._publishers == 1 else None
+        if number is not None and self._last_number is not None:
+            self._missed += max(0, number - self._last_number - 1)
+        self._last_number = number
+        self._callback(message)
 
     def _on_lost(self, event: Any) -> None:
         self._lost += event.total_count_change

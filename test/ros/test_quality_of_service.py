@@ -8,6 +8,8 @@ import pytest
 pytestmark = pytest.mark.ros
 rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
+from rclpy.duration import Duration
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -53,6 +55,32 @@ def test_what_is_overridden_is_subscribed_and_stays(node):
     assert offered.qos_profile.reliability == ReliabilityPolicy.RELIABLE
     assert publisher is not None
     assert subscription.lost == 0
+
+
+def test_messages_that_newer_ones_push_out_are_counted_as_lost(node):
+    """The middleware counts none of them: they reached this process."""
+    node.declare_parameter("qos_overrides./full.subscription.depth", 1)
+    taken = []
+    subscription = MeetingSubscription(node, Image, "full", taken.append, ReliabilityPolicy.RELIABLE)
+    publisher = node.create_publisher(Image, "full", 10)
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+
+    def take(height):
+        while not taken or taken[-1].height != height:
+            executor.spin_once(timeout_sec=DISCOVERY)
+
+    while not publisher.get_subscription_count():
+        executor.spin_once(timeout_sec=0.05)
+    subscription.check()
+    for heights in ((1,), (2, 3, 4, 5), (6,)):
+        for height in heights:
+            publisher.publish(Image(height=height))
+        assert publisher.wait_for_all_acked(Duration(seconds=DISCOVERY))
+        take(heights[-1])
+    assert [message.height for message in taken] == [1, 5, 6]
+    assert subscription.lost == 3
+    executor.shutdown()
 
 
 def test_a_wrong_override_stops_the_configuration_with_a_sentence():
