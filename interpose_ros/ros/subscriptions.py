@@ -118,9 +118,8 @@ class MeetingSubscription:
         events = SubscriptionEventCallbacks(
             incompatible_qos=self._on_incompatible, message_lost=self._on_lost, use_default_callbacks=False
         )
-        return self._node.create_subscription(
-            self._message_type, self._topic, self._on_message, qos, event_callbacks=events
-        )
+        on_message: Any = self._on_message  # the types of some releases know no callback with two arguments
+        return self._node.create_subscription(self._message_type, self._topic, on_message, qos, event_callbacks=events)
 
     def _on_message(self, message: Any, info: dict[str, Any]) -> None:
         # Each publisher counts its messages, and rclpy does not say whose this one is.
