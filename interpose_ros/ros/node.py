@@ -37,7 +37,7 @@ from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyfra
 from interpose_ros.ros.lifecycle_guard import guard_transitions, logged
 from interpose_ros.ros.live_parameters import LiveParameters, readable, unknown_parameters
 from interpose_ros.ros.node_config import NodeConfig
-from interpose_ros.ros.overlap_choice import StreamOverlap
+from interpose_ros.ros.overlap_choice import StreamOverlap, on_processor
 from interpose_ros.ros.pair_service import answer_request
 from interpose_ros.ros.parameters import declare_parameters, read_parameters
 from interpose_ros.ros.path_output import pose_with_covariance
@@ -117,7 +117,9 @@ class InterposeNode(LifecycleNode):
                 self.warn(f"images of keyframes and of frames in between are sent to the Ray cluster at {cluster}")
             self._worker = PairWorker(self._core_config, limits, self.warn, cluster)
             if self._config.keyframe_source == "stream" and self._config.keyframe_choice == "overlap":
-                self._overlap = StreamOverlap(self._core_config, limits, lambda: self._session is not None, self.warn)
+                # The devices that are configured are the cluster's then.
+                here = on_processor(self._core_config) if cluster else self._core_config
+                self._overlap = StreamOverlap(here, limits, lambda: self._session is not None, self.warn)
             overlap = self._overlap or _no_overlap
             self._keyframe_choice = keyframe_choice_from(self._config, overlap, self._base_motion, self.warn)
             self._contact.configure(self._config.contact, limits)

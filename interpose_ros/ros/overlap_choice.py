@@ -55,3 +55,8 @@ class StreamOverlap:
     def stop(self, timeout: float) -> bool:
         """End the process. True when it has ended within ``timeout`` seconds."""
         return self._process.stop(timeout)
+
+
+def on_processor(config: InterposeConfig) -> InterposeConfig:
+    """The same settings with the matching networks on the processor."""
+    return config.model_copy(update={"features": config.features.model_copy(update={"device": "cpu"})})

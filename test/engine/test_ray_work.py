@@ -15,7 +15,9 @@ import pytest
 
 ray = pytest.importorskip("ray", reason="the engine ray is optional: pip install 'interpose-ros[ray]'")
 
+from interpose_ros.config import InterposeConfig
 from interpose_ros.engine.messages import FailureKind
+from interpose_ros.engine.pair_worker import MOST_DEATHS, PairWorker
 from interpose_ros.engine.ray_work import RayWork
 from interpose_ros.engine.worker_process import WorkerProcess
 from interpose_ros.engine.worker_status import CancelledJob, WorkerFailure, WorkerLimits, WorkerState
@@ -143,15 +145,17 @@ def test_an_actor_that_is_killed_costs_one_job(shared):
     assert "has lost the work" in shared.status.last_failure
 
 
-def test_a_cluster_that_is_not_there_is_asked_again_and_again(toy):
+def test_a_cluster_that_is_not_there_is_asked_three_times_and_then_said(toy):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"ray://127.0.0.1:{taken.getsockname()[1]}"
-        with working(RayWork(toy(), address, 0, 5.0)) as worker:
-            status = worker.wait_until(lambda now: now.restarts >= 2, START)
-    assert status.restarts >= 2
-    assert f"no Ray cluster answers at {address}" in status.last_failure
-    assert any("started again" in text for text in worker.log)
+        log = []
+        worker = PairWorker(InterposeConfig(), LIMITS, log.append, address)
+        with pytest.raises(ValueError, match=f"no Ray cluster answers at {address}"):
+            worker.wait_until_usable()
+        assert worker.status.restarts >= MOST_DEATHS
+        assert worker.stop(10.0)
+    assert sum("started again" in text for text in log) >= MOST_DEATHS
 
 
 @contextlib.contextmanager

@@ -8,11 +8,13 @@ import pytest
 pytestmark = pytest.mark.ros
 pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
 
+from interpose_ros.config import InterposeConfig
 from interpose_ros.geometry.camera import Camera
 from interpose_ros.odometry import NoScale, OdometryConfig, OdometryTrack
 from interpose_ros.ros.keyframe_choice import EnoughMotion, LittleOverlap
 from interpose_ros.ros.keyframes import KeyframeStore
 from interpose_ros.ros.node_config import NodeConfig
+from interpose_ros.ros.overlap_choice import on_processor
 from interpose_ros.ros.pair_choice import ListedPairs, pair_choice_from
 from interpose_ros.ros.pair_list import parse_pair
 from interpose_ros.views import KeyframeId, View
@@ -119,3 +121,11 @@ def test_images_of_unknown_motion_are_taken_and_that_is_said_once():
 def test_motion_needs_odometry():
     with pytest.raises(ValueError, match=r"odometry\.use is false"):
         NodeConfig(keyframe_choice="motion", odometry={"use": False})
+
+
+def test_beside_a_cluster_overlap_needs_no_gpu_here():
+    config = InterposeConfig.model_validate({"features": {"device": "cuda", "max_image_side": 512}})
+    here = on_processor(config)
+    assert here.features.device == "cpu"
+    assert here == config.model_copy(update={"features": here.features})
+    assert here.features.max_image_side == 512
