@@ -154,7 +154,7 @@ class Soak:
     def malformed(self, count: int) -> int:
         """So many malformed messages on every topic; how many were sent."""
         sent = 0
-        for topic, (kind, messages) in KINDS.items():
+        for topic, (kind, messages) in KINDS.items() if count else ():
             if self.arguments.transport == "compressed" and topic in ("keyframe/image", "image"):
                 topic, kind, messages = f"{topic}/compressed", CompressedImage, FILES  # noqa: PLW2901
             sent += self._fuzz(topic, kind, messages, count)
@@ -382,8 +382,11 @@ def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
     """All parts in turn; the figures, and what they rest on."""
     soak = Soak(arguments)
     details = soak.details
+    details["arguments"] = {key: str(value) for key, value in vars(arguments).items()}
     try:
         soak.stream(60.0 * arguments.minutes)
+        details["memory_slope_mb_per_hour"], details["lost_uncounted"] = soak.memory_slope, soak.lost_uncounted
+        _write(_details_path(arguments), details)  # an hour's work, whatever becomes of the rest
         print(f"stream: {details['stream_frames']} frames at {details['stream_real_hz']} Hz", flush=True)
         details["planners"] = soak.planners(arguments.clients, arguments.planner_seconds)
         print(f"planners: {details['planners']}", flush=True)
@@ -409,6 +412,15 @@ def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
     return figures, details
 
 
+def _details_path(arguments: argparse.Namespace) -> Path:
+    return arguments.out.with_name(f"{arguments.out.stem}_details.json")
+
+
+def _write(path: Path, found: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=None if path.stem.endswith("_details") else 2) + "\n", encoding="utf-8")
+
+
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -428,12 +440,8 @@ def main() -> int:
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds_large_images.xml"))
     figures, details = run(arguments)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    details["arguments"] = {key: str(value) for key, value in vars(arguments).items()}
-    arguments.out.with_name(f"{arguments.out.stem}_details.json").write_text(
-        json.dumps(details) + "\n", encoding="utf-8"
-    )
+    _write(arguments.out, figures)
+    _write(_details_path(arguments), details)
     print(json.dumps(figures, indent=2))
     return 0 if figures["node_alive"] and figures["lost_uncounted"] == 0 else 1
 
