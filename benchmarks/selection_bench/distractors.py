@@ -16,7 +16,7 @@ from selection_bench.cases import FRAMES, Case, Image
 
 TRUE_KINDS = ("true", "true_time_warped")
 HELD_OUT = ("foreign_stretch", "wrong_sense_warped")
-"""Kinds that nothing was tried on before the figures were made."""
+"""Kinds that are no part of development."""
 
 Rng = np.random.Generator
 
