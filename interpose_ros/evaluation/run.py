@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interpose_ros.config import InterposeConfig
+from interpose_ros.config import PUBLISH_CONFIDENCE, InterposeConfig
 from interpose_ros.engine.protocol import Engine, Finished, Task
 from interpose_ros.evaluation.journal import open_journal, write_atomically
 from interpose_ros.evaluation.measured_pair import MeasuredPair, ToolsFactory, measure_pair
@@ -80,7 +80,7 @@ def evaluate(
             journal.append(row)
             rows.append(row)
             on_row(row, len(rows), len(jobs))
-    summary = summarise(rows, settings.config.decision.min_confidence)
+    summary = summarise(rows, PUBLISH_CONFIDENCE)
     write_summary(folder, summary)
     return summary
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from interpose_ros.config import LIVE
+from interpose_ros.config import LIVE, PUBLISH_CONFIDENCE
 from interpose_ros.ros.contact_config import NodeContactConfig
 from interpose_ros.ros.engine_config import NodeActionConfig, NodeBudgetConfig, NodeWorkerConfig
 from interpose_ros.ros.odometry_config import NodeOdometryConfig
@@ -108,10 +108,11 @@ class NodeConfig(BaseModel):
     tf_period: float = Field(0.5, gt=0.0, description="Time between two sendings of all live edges [s].")
     tf_frame: str = Field("{frame_id}_kf_{sec}_{nanosec}", description="Pattern of a keyframe's name on /tf.")
     min_confidence: float = Field(
-        0.5,
+        PUBLISH_CONFIDENCE,
         ge=0.0,
         le=1.0,
-        description="Lowest confidence (rotation within 5 degrees) of an edge on /tf.",
+        description="Lowest confidence (rotation within 5 degrees) of an edge on /tf; less certain answers go out on "
+        "~/relative_pose alone.",
         json_schema_extra=LIVE,
     )
     uncalibrated_tf: bool = Field(

@@ -25,7 +25,7 @@ from rclpy.qos import QoSProfile
 from rclpy.utilities import remove_ros_args
 from tqdm import tqdm
 
-from interpose_ros.config import InterposeConfig
+from interpose_ros.config import PUBLISH_CONFIDENCE
 from interpose_ros.evaluation.journal import open_journal, write_atomically
 from interpose_ros.evaluation.pose_errors import METRE_BASELINE
 from interpose_ros.evaluation.replay.bag import Bag, BagTopic, ReplayError, open_bag
@@ -156,7 +156,7 @@ def evaluate_replay(arguments: argparse.Namespace, node: Node) -> dict[str, Any]
         stamps = {stamp for pair in pairs for stamp in (pair["stamp0_ns"], pair["stamp1_ns"])}
         write_images(bag, played.topic, stamps, played.camera, folder / "images")
     write_atomically(folder / "pairs.json", json.dumps(_pair_file(arguments.bag, pairs, sorted(stamps), played)) + "\n")
-    summary = summarise(rows, InterposeConfig().decision.min_confidence)
+    summary = summarise(rows, PUBLISH_CONFIDENCE)
     write_summary(folder, summary)
     print(summary_text(summary))
     print(write_trajectories(folder))

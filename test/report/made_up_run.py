@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from interpose_ros.config import PUBLISH_CONFIDENCE
 from interpose_ros.evaluation.summary import summarise
 
 HOSTILE = "<img src=x onerror=document.title='owned'>&\"'.jpg"
@@ -100,11 +101,13 @@ def write_run(
     rows = [row(k, files[k % images], files[(k + 1 + k // images) % images], rng) for k in range(pairs)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
-    (folder / "summary.json").write_text(json.dumps(summarise(rows, 0.8, bootstrap_draws=50)), encoding="utf-8")
+    (folder / "summary.json").write_text(
+        json.dumps(summarise(rows, PUBLISH_CONFIDENCE, bootstrap_draws=50)), encoding="utf-8"
+    )
     record = {
         "format": 1, "pairs": {"file": "pairs.json", "name": name, "protocol": protocol, "count": pairs, "sha256": "00"},
         "settings": {"estimators": ["features"], "interpolators": ["recorded"]}, "seeds": {"bootstrap": 0},
-        "config": {"decision": {"min_confidence": 0.8}},
+        "config": {},
         "sessions": [{"date": "2026-01-02T03:04:05+00:00", "machine": {"processor": "a <script>"}, "versions": {}}],
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")

@@ -121,7 +121,7 @@ def test_thresholds_of_the_pipeline_change_with_the_next_pair(running):
     mixed = set_together(running, **{"decision.min_confidence": 2.0, "min_confidence": 0.6})
     assert not mixed.successful
     assert "decision.min_confidence" in mixed.reason or "min_confidence" in mixed.reason
-    assert get(running, "min_confidence").double_value == 0.5
+    assert get(running, "min_confidence").double_value == 0.95
     assert set_together(running, pair_choice="previous").successful
     for second, least, status in (
         (11, None, None),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from interpose_ros.config import PUBLISH_CONFIDENCE
 from interpose_ros.evaluation.published import published_figures, published_note
 from interpose_ros.evaluation.report.curves import recall_curves, reliability_bins, risk_coverage_curves
 from interpose_ros.evaluation.report.headline import headline
@@ -42,7 +43,7 @@ def report_content(run: RunFolder) -> dict[str, Any]:
         "oracle": run.summary.get("oracle"),
         "published": _published(run),
         "trajectory": trajectory_figure(run.path),
-        "threshold": run.publish_threshold,
+        "threshold": PUBLISH_CONFIDENCE,
         "record": _record(run),
         "images": album.urls,
         "pairs": [pair_content(row, album, matches) for row in run.rows],

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from interpose_ros.config import PUBLISH_CONFIDENCE
 from interpose_ros.evaluation.journal import read_rows
 from interpose_ros.evaluation.summary import summarise
-
-DEFAULT_THRESHOLD = 0.8
 
 
 class RunFolderError(ValueError):
@@ -52,14 +51,6 @@ class RunFolder:
         found = self.record.get("pairs")
         return found if isinstance(found, Mapping) else {}
 
-    @property
-    def publish_threshold(self) -> float:
-        """Least probability that is published."""
-        config = self.record.get("config")
-        decision = config.get("decision") if isinstance(config, Mapping) else None
-        value = decision.get("min_confidence") if isinstance(decision, Mapping) else None
-        return float(value) if isinstance(value, (int, float)) else DEFAULT_THRESHOLD
-
 
 def read_run(path: Path) -> RunFolder:
     """Read a run, also one that is still under way.
@@ -80,7 +71,7 @@ def read_run(path: Path) -> RunFolder:
     run = RunFolder(path, record, rows, summary, complete)
     if complete:
         return run
-    return RunFolder(path, record, rows, summarise(rows, run.publish_threshold), False)
+    return RunFolder(path, record, rows, summarise(rows, PUBLISH_CONFIDENCE), False)
 
 
 def _object(path: Path) -> Mapping[str, Any]:
