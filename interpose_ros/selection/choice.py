@@ -19,7 +19,7 @@ from interpose_ros.selection.decision import (
     reason_against_pointmaps,
     refusal_of,
 )
-from interpose_ros.selection.trust import bridge_trust
+from interpose_ros.selection.trust import D_MED_ALONE, bridge_trust
 
 REASON_AGAINST: Mapping[str, Callable[[Mapping[str, float], DecisionConfig], str | None]] = {
     "features": reason_against_bridge,
@@ -96,7 +96,11 @@ def choose(candidates: Sequence[Candidate], config: InterposeConfig) -> Choice:
         "rival_angle": consensus.rival_angle,
     }
     lead = mode.strength - consensus.rival
-    return Choice(numbers[chosen], None, evidence, lead >= config.selection.stop_lead, against)
+    clips = [numbers[vote] for vote in mode.members if candidates[numbers[vote]].clip is not None]
+    settled = lead >= config.selection.stop_lead and (
+        len(clips) > 1 or _agrees_with_itself(candidates[numbers[chosen]])
+    )
+    return Choice(numbers[chosen], None, evidence, settled, against)
 
 
 def clip_refusal(candidate: Candidate, config: DecisionConfig) -> Refusal | None:
@@ -107,6 +111,13 @@ def clip_refusal(candidate: Candidate, config: DecisionConfig) -> Refusal | None
         text = reason_against_imagined(candidate.result.evidence, config)
         refusal = None if text is None else Refusal(RefusalReason.LOW_CONFIDENCE, text)
     return refusal
+
+
+def _agrees_with_itself(candidate: Candidate) -> bool:
+    """Whether the subset poses of an imagined clip are so close together that no other clip need confirm it."""
+    assert isinstance(candidate.result, PoseEstimate)
+    assert candidate.clip is not None
+    return not candidate.clip.generated or candidate.result.evidence.get("d_med", 0.0) <= D_MED_ALONE
 
 
 def _weight(candidate: Candidate) -> float:

@@ -21,6 +21,8 @@ RAMPS: tuple[tuple[str, float, float], ...] = (
 D_MED_FULL, D_MED_NONE = math.radians(9.0), math.radians(18.0)
 """InterPose's mean distance of the medoid to the other subset poses, up to which trust is whole, and at which it ends."""
 
+D_MED_ALONE = 0.5 * D_MED_FULL
+"""The same distance up to which one clip may end the search by itself; beyond, a second one has to say the same."""
 
 LAST_MISSED = 0.6
 """Factor for a clip whose own last frame is not the keyframe that it was given; not fitted."""

@@ -50,6 +50,18 @@ def failed(reason: RefusalReason) -> Candidate:
     )
 
 
+def test_an_imagined_clip_that_agrees_badly_with_itself_ends_the_search_only_with_a_second_one():
+    spread = math.radians(7.0)  # of subset poses; trusted all the same, as nothing is taken from trust below 9 degrees
+    alone = choose([failed(RefusalReason.NO_OVERLAP), clip(60, d_med=spread)], CONFIG)
+    assert (alone.number, alone.settled, alone.evidence["trust"]) == (1, False, 1.0)
+    firm = choose([failed(RefusalReason.NO_OVERLAP), clip(60, d_med=math.radians(2.0))], CONFIG)
+    assert (firm.number, firm.settled) == (1, True)
+    confirmed = choose([failed(RefusalReason.NO_OVERLAP), clip(60, d_med=spread), clip(60.5, d_med=spread)], CONFIG)
+    assert (confirmed.evidence["mode_votes"], confirmed.settled) == (2.0, True)
+    seen = choose([failed(RefusalReason.NO_OVERLAP), clip(60, generated=False, d_med=spread)], CONFIG)
+    assert (seen.number, seen.settled) == (1, True)
+
+
 def test_one_good_bridge_is_the_answer_and_settles_it():
     candidates = [failed(RefusalReason.NO_OVERLAP), clip(60)]
     choice = choose(candidates, CONFIG)
