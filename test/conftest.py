@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import secrets
 import socket
 
 import pytest
@@ -31,6 +32,9 @@ def pytest_configure():
     os.environ["ROS_DOMAIN_ID"] = str(reserve_domain())
     # Nothing of a robot or a colleague on the same network reaches a test, and no test reaches them.
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    # One token for the Ray clusters of this run and all that connect to them. Without, Ray makes one in the user's home, and
+    # two processes that do so at the same time have different ones.
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def pytest_unconfigure():

@@ -102,7 +102,7 @@ def test_refusals_hold_no_pose(reason):
 
 
 def test_edges_need_confidence_and_scale():
-    sure, unsure = (Confidence(p, p, p, "test") for p in (0.9, 0.2))
+    sure, unsure = (Confidence(p, p, p, "test") for p in (0.97, 0.9))
     unit, metric = NodeConfig(unscaled_tf="unit"), Scale(ScaleSource.ODOMETRY, 2.0, 0.1)
     assert edge_of_answer(answer(confidence=sure), NodeConfig()) is None
     assert edge_of_answer(answer(confidence=unsure), unit) is None
