@@ -32,9 +32,10 @@ def pytest_configure():
     os.environ["ROS_DOMAIN_ID"] = str(reserve_domain())
     # Nothing of a robot or a colleague on the same network reaches a test, and no test reaches them.
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    # One token for the Ray clusters of this run and all that connect to them. Without, Ray makes one in the user's home, and
-    # two processes that do so at the same time have different ones.
+    # One token for the Ray clusters of this run and all that connect to them. Without, Ray makes one in the user's home, two
+    # processes that do so at the same time have different ones, and one that was started before knows of none.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def pytest_unconfigure():
