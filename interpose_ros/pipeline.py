@@ -132,7 +132,7 @@ class InterposePipeline:
             return ledger.told(ledger.answer(candidates, None, Work(0, 0, 0, 0.0, 0.0)), best)
         meter = WorkMeter(self.store, self._judge, run.budget, interpolators)
         answer = ledger.told(ledger.answer(candidates, refusal, meter.work()), best)
-        settled = False
+        settled = is_something_strong = False
         pair_only = candidates[0].result if isinstance(candidates[0].result, PoseEstimate) else None
         stop_early = self.config.selection.stop_early
 
@@ -140,7 +140,7 @@ class InterposePipeline:
             return meter.clips < run.budget.clips and not run.must_end()
 
         for clip, promise in clips_in_turn(interpolators, view_a, view_b, may_go_on):
-            if stop_early and promise < (NO_PROMISE if answer.estimate is None else LITTLE_PROMISE):
+            if stop_early and promise < (LITTLE_PROMISE if is_something_strong else NO_PROMISE):
                 continue
             candidate = self._judge.judge(clip, view_a, view_b, pair_only, run, 1.0 - 0.9 * 0.7**meter.clips)
             meter.judged(clip)
@@ -148,6 +148,8 @@ class InterposePipeline:
                 break
             candidates.append(candidate)
             choice = choose(candidates, self.config)
+            # An answer, or what would be one if another as strong did not contradict it.
+            is_something_strong = choice.refusal is None or choice.refusal.reason is RefusalReason.AMBIGUOUS
             answer = ledger.told(ledger.answer(choice.applied_to(candidates), choice.refusal, meter.work()), best)
             if choice.settled and stop_early:
                 settled = True

@@ -13,7 +13,8 @@ MOST_AT_HAND = 32
 
 
 LITTLE_PROMISE = 0.5
-"""A clip that promises less than this share of the best one beside it is unlikely to change an answer that is there."""
+"""A clip that promises less than this share of the best one beside it is unlikely to change an answer that is there, or to
+decide between two that contradict each other."""
 
 NO_PROMISE = 0.05
 """And one that promises less than this, to give one where the others did not."""
