@@ -95,6 +95,9 @@ class Peer:
 class RunningNode(Peer):
     """Starts the node with parameters, on top of those of the parameter file that is installed with it."""
 
+    info_quality = QoSProfile(depth=50)
+    """Of the publisher of camera info."""
+
     def __init__(self, **parameters) -> None:
         settings = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
         arguments = ["--ros-args", "--params-file", str(PARAMETER_FILE), *settings]
@@ -105,7 +108,7 @@ class RunningNode(Peer):
         self.transforms: list[TFMessage] = self.collect(TFMessage, "/tf")
         self.diagnostics: list[DiagnosticArray] = self.collect(DiagnosticArray, "/diagnostics")
         self.images = self.node.create_publisher(Image, "keyframe/image", QoSProfile(depth=50))
-        self.infos = self.node.create_publisher(CameraInfo, "keyframe/camera_info", QoSProfile(depth=50))
+        self.infos = self.node.create_publisher(CameraInfo, "keyframe/camera_info", self.info_quality)
 
     def __exit__(self, *_):
         self.process.terminate()

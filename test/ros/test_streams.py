@@ -151,11 +151,14 @@ def test_listed_pairs_are_estimated_and_no_others():
         assert response.code == GetRelativePose.Response.CODE_NOT_ESTIMATED
 
 
+class NodeWithLatchedInfo(RunningNode):
+    """From the beginning: a participant that is told of a publisher's end before it knew it may list it for good."""
+
+    info_quality = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
 def test_camera_info_sent_once_before_the_node_started_is_met():
-    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    with RunningNode(autostart=True) as running:
-        running.node.destroy_publisher(running.infos)
-        running.infos = running.node.create_publisher(CameraInfo, "keyframe/camera_info", latched)
+    with NodeWithLatchedInfo(autostart=True) as running:
         running.infos.publish(info_message())
         running.wait_until_active()
         for k in range(2):
