@@ -52,12 +52,19 @@ from interpose_ros.views import KeyframeId
 REPLY = 5.0
 """Seconds that the quick services are waited for."""
 
+TRIES = 3
+"""How often a question is asked in that time."""
+
 DISCOVERY = 10.0
 """Seconds that the node is looked for."""
 
 
 class NodeNotReached(TimeoutError):
     """The node is not there, or did not answer in time."""
+
+
+class _NoAnswer(NodeNotReached):
+    """It is there, and has not answered yet."""
 
 
 class NotActive(RuntimeError):
@@ -167,7 +174,7 @@ class InterposeClient:
             NodeNotReached: the node does not answer.
         """
         request = GetRelativePose.Request(keyframe_a=keyframe_id_message(a), keyframe_b=keyframe_id_message(b))
-        response = self._call(GetRelativePose, request, REPLY)
+        response = self._ask(GetRelativePose, request)
         code = LookupCode(response.code)
         return Lookup(code, response.message, pose_answer(response.result) if code is LookupCode.OK else None)
 
@@ -178,7 +185,7 @@ class InterposeClient:
             NodeNotReached: the node does not answer.
             NotActive: it is not in its active state.
         """
-        response = self._call(ListKeyframes, ListKeyframes.Request(frame_id=frame_id), REPLY)
+        response = self._ask(ListKeyframes, ListKeyframes.Request(frame_id=frame_id))
         if response.code != ListKeyframes.Response.CODE_OK:
             raise NotActive(response.message)
         return [
@@ -193,7 +200,7 @@ class InterposeClient:
             NodeNotReached: the node does not answer.
             NotActive: it is not in its active state.
         """
-        response = self._call(Trigger, Trigger.Request(), REPLY)
+        response = self._ask(Trigger, Trigger.Request())
         if not response.success:
             raise NotActive(response.message)
 
@@ -273,6 +280,14 @@ class InterposeClient:
 
     # --- parts
 
+    def _ask(self, kind: type, request: Any) -> Any:
+        """Call what may be called twice. A client that has found a service may not have been found by it yet, and the
+        middleware drops the answer to its call then."""
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(_NoAnswer):
+                return self._call(kind, request, REPLY / TRIES)
+        return self._call(kind, request, REPLY / TRIES)
+
     def _call(self, kind: type, request: Any, timeout: float) -> Any:
         client = self._clients[kind]
         if not client.wait_for_service(DISCOVERY):
@@ -280,7 +295,7 @@ class InterposeClient:
         future = client.call_async(request)
         try:
             return _wait(future, timeout, f"answer of {client.srv_name}")
-        except NodeNotReached:
+        except _NoAnswer:
             client.remove_pending_request(future)
             raise
 
@@ -300,5 +315,5 @@ def _wait(future: Future, timeout: float, what: str) -> Any:
     done = threading.Event()
     future.add_done_callback(lambda _: done.set())
     if not done.wait(timeout):
-        raise NodeNotReached(f"no {what} within {timeout:g} s")
+        raise _NoAnswer(f"no {what} within {timeout:g} s")
     return future.result()

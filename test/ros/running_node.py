@@ -16,6 +16,7 @@ from tf2_msgs.msg import TFMessage
 
 from interpose_ros.msg import KeyframeId, RelativePose
 from interpose_ros.ros.node import main
+from interpose_ros.ros.service_quality import SERVICE_QUALITY
 from interpose_ros.srv import ListKeyframes
 
 from . import room
@@ -90,6 +91,22 @@ class Peer:
         assert done.wait(ANSWER), f"{service} did not answer"
         self.node.destroy_client(client)
         return future.result()
+
+    def met(self, kind, service, request):
+        """A client that has had an answer: one that has found a service may not have been found by it yet, and the
+        middleware drops an answer to such a client after 0.1 s."""
+        client = self.node.create_client(kind, service, qos_profile=SERVICE_QUALITY)
+        assert client.wait_for_service(DISCOVERY)
+        futures = []
+
+        def is_answered():
+            futures.append(client.call_async(request))
+            answered = threading.Event()
+            futures[-1].add_done_callback(lambda _: answered.set())
+            return answered.wait(1.0)
+
+        self.wait_for(is_answered, ANSWER, f"answer of {service}")
+        return client
 
 
 class RunningNode(Peer):

@@ -172,14 +172,14 @@ def test_eight_planners_call_everything_at_once(running):
     def plan(number: int) -> None:
         try:
             with Peer() as planner:
+                pair = GetRelativePose.Request(keyframe_a=name(3001, "busy"), keyframe_b=name(3002, "busy"))
                 clients = [
-                    (planner.node.create_client(ListKeyframes, "/interpose/list_keyframes"), ListKeyframes.Request()),
                     (
-                        planner.node.create_client(GetRelativePose, "/interpose/get_relative_pose"),
-                        GetRelativePose.Request(keyframe_a=name(3001, "busy"), keyframe_b=name(3002, "busy")),
+                        planner.met(ListKeyframes, "/interpose/list_keyframes", ListKeyframes.Request()),
+                        ListKeyframes.Request(),
                     ),
+                    (planner.met(GetRelativePose, "/interpose/get_relative_pose", pair), pair),
                 ]
-                assert all(client.wait_for_service(DISCOVERY) for client, _ in clients)
                 for _ in range(15):
                     for client, request in clients:
                         answered = threading.Event()
