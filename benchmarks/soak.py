@@ -33,6 +33,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from interpose_ros.engine.process_settings import keep_freed_blocks
 from interpose_ros.msg import KeyframeId, RelativePose
 from interpose_ros.ros.service_quality import SERVICE_QUALITY
 from interpose_ros.srv import GetRelativePose, ListKeyframes
@@ -87,7 +88,7 @@ class Soak:
         """So many seconds' worth of frames; a keyframe every few seconds of them."""
         frames = round(seconds * STREAM_HZ)
         memory: list[tuple[float, float]] = []
-        sent: dict[int, float] = {}
+        sent: dict[int, tuple[float, float]] = {}
         waiting = False
         begin = last_look = time.monotonic()
         for k in range(frames):
@@ -140,15 +141,22 @@ class Soak:
         """What an answer takes beside model time, from sending the keyframe to the answer's arrival; of that, the node's
         own share, from its callback to its publishing, and the rest, on the way there and back."""
         times = self.node.times()
-        whole, own, way = [], [], []
+        whole, own, way, packing = [], [], [], []
         for arrived, answer in self.tester.arrivals:
             stamp = answer.keyframe_b.stamp.sec * 10**9 + answer.keyframe_b.stamp.nanosec
             if stamp in sent and stamp in times and answer.status != RelativePose.STATUS_REFUSED_CANCELLED:
                 come, gone = times[stamp]
-                whole.append(arrived - sent[stamp] - answer.seconds)
+                begin, end = sent[stamp]
+                packing.append(end - begin)
+                whole.append(arrived - end - answer.seconds)
                 own.append(gone - come - answer.seconds)
                 way.append(whole[-1] - own[-1])
-        parts = {"latency_overhead_ms": whole, "latency_node_ms": own, "latency_transport_ms": way}
+        parts = {
+            "latency_overhead_ms": whole,
+            "latency_node_ms": own,
+            "latency_transport_ms": way,
+            "sending_call_ms": packing,
+        }
         return {name: _summary(values) for name, values in parts.items()}
 
     def malformed(self, count: int) -> int:
@@ -286,8 +294,8 @@ class Soak:
 
     # --- helpers
 
-    def send_keyframe(self, picture: int) -> float:
-        """One keyframe at the present time; when its sending began [s, monotonic clock]."""
+    def send_keyframe(self, picture: int) -> tuple[float, float]:
+        """One keyframe at the present time; when its sending began and ended [s, monotonic clock]."""
         k = picture % PICTURES
         self.tester.keyframe_infos.publish(camera_info(self.now_ns))
         pixels = self.pictures[k].copy()
@@ -297,7 +305,7 @@ class Soak:
         self.keyframes_sent += 1
         begin = time.monotonic()
         self.tester.keyframes.publish(message)
-        return begin
+        return begin, time.monotonic()
 
     def _answered(self) -> int:
         return len(self.tester.arrivals)
@@ -438,6 +446,7 @@ def main() -> int:
     # Nobody else's robot is to hear this, and nobody else is to be heard.
     os.environ.setdefault("ROS_DOMAIN_ID", str(101 + os.getpid() % 100))
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    keep_freed_blocks()  # as the node does; a camera driver reuses its buffers, too
     os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds_large_images.xml"))
     figures, details = run(arguments)
     _write(arguments.out, figures)

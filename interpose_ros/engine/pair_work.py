@@ -31,6 +31,7 @@ class PairJob:
         frames: names of the frames that their camera saw in between, oldest first; asked for by index when they are needed.
         budget: what may be spent.
         decision: what an answer must show; None for the settings that the pipeline was built with.
+        tells_best: whether its owner hears the best answer so far.
     """
 
     view_a: View
@@ -38,6 +39,7 @@ class PairJob:
     frames: tuple[KeyframeId, ...] = ()
     budget: Budget = field(default_factory=Budget)
     decision: DecisionConfig | None = None
+    tells_best: bool = True
 
 
 class PairWork:
@@ -95,7 +97,7 @@ class PairWork:
             progress=stages.pipeline,
             cancelled=context.cancelled,
             budget=job.budget,
-            best=context.best,
+            best=context.best if job.tells_best else None,
         )
 
     def _build(self) -> None:

@@ -82,7 +82,7 @@ class PairWorker:
         *,
         budget: Budget | None = None,
         progress: Callable[[str, float], None] = lambda stage, fraction: None,
-        best: Callable[[PairAnswer], None] = lambda answer: None,
+        best: Callable[[PairAnswer], None] | None = None,
         cancelled: Callable[[], bool] = lambda: False,
         is_urgent: bool = False,
     ) -> PairAnswer:
@@ -93,19 +93,20 @@ class PairWorker:
             frames: what their camera saw in between, oldest first; each is loaded here when the worker needs it.
             budget: what may be spent; no limit by default.
             progress: told the stage and the fraction of the whole.
-            best: told the best answer so far.
+            best: told the best answer so far; None where nobody wants to hear it before the end.
             cancelled: asked all the time; True ends the work within a second.
             is_urgent: goes before pairs that are not.
 
         Raises:
             WorkerFailure: there is no answer; its kind and text say why.
-            CancelledJob: ``cancelled`` said so; holds the best answer so far.
+            CancelledJob: ``cancelled`` said so; holds the best answer so far, where that was to be told.
         """
-        job = PairJob(view_a, view_b, tuple(frame.keyframe_id for frame in frames), budget or Budget(), self._decision)
+        names = tuple(frame.keyframe_id for frame in frames)
+        job = PairJob(view_a, view_b, names, budget or Budget(), self._decision, tells_best=best is not None)
         return self._process.run(
             job,
             progress=progress,
-            best=best,
+            best=best or _untold,
             answer=lambda index: frames[index].load(),
             cancelled=cancelled,
             is_urgent=is_urgent,
@@ -120,6 +121,10 @@ def _work(config: InterposeConfig, limits: WorkerLimits, ray_address: str) -> Wo
     if not ray_address:
         return PairWork(config)
     return RayWork(PairWork(config), ray_address, int(uses_gpu(config)), limits.heartbeat)
+
+
+def _untold(_answer: PairAnswer) -> None:
+    pass
 
 
 def _is_over(status: WorkerStatus) -> bool:

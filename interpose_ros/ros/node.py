@@ -15,7 +15,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from rclpy.exceptions import InvalidHandle
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.timer import Timer
@@ -26,6 +26,7 @@ from tf2_msgs.msg import TFMessage
 from interpose_ros.answer import PairAnswer
 from interpose_ros.config import InterposeConfig
 from interpose_ros.engine.pair_worker import PairWorker
+from interpose_ros.engine.process_settings import keep_freed_blocks, switch_threads_quickly
 from interpose_ros.engine.worker_status import WorkerState
 from interpose_ros.msg import RelativePose
 from interpose_ros.odometry import BaseMotion, NoScale
@@ -33,6 +34,7 @@ from interpose_ros.ros.contact_service import ContactService
 from interpose_ros.ros.diagnostics import contact_status, node_status, parameters_status, tf_status, worker_status
 from interpose_ros.ros.displays import Displays
 from interpose_ros.ros.estimate_action import EstimateAction
+from interpose_ros.ros.executor import ImageExecutor
 from interpose_ros.ros.keyframe_choice import EveryImage, KeyframeChoice, keyframe_choice_from
 from interpose_ros.ros.lifecycle_guard import guard_transitions, logged
 from interpose_ros.ros.live_parameters import LiveParameters, readable, unknown_parameters
@@ -429,13 +431,15 @@ def _no_overlap(last: View, view: View) -> float:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop. Returns 1 where autostart was asked for and failed."""
+    keep_freed_blocks()
+    switch_threads_quickly()
     rclpy.init(args=args)
     node: InterposeNode | None = None
     failed = False
     try:
         node = InterposeNode()
         # One thread for transitions, one for what callers wait for, one for images and timers.
-        executor = MultiThreadedExecutor(num_threads=3)
+        executor = ImageExecutor(num_threads=3)
         executor.add_node(node)
         if node.get_parameter("autostart").value:
             started = executor.create_task(node.start)

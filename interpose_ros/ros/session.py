@@ -349,15 +349,16 @@ class Session:
     def accept(self, answer: PairAnswer, view_a: View, view_b: View) -> None:
         """Publish an answer, and keep it, with its edge, where both keyframes are held."""
         pair = (answer.keyframe_a, answer.keyframe_b)
-        with self._lock:
+        with self._lock:  # whoever hears of the answer and asks for it waits until it is kept
             self._last_stage_seconds = answer.stage_seconds
-            is_new_edge = False
-            if all(self._store.get(name) is not None for name in pair):
+            is_held = all(self._store.get(name) is not None for name in pair)
+            edge = edge_of_answer(answer, self._config) if is_held else None
+            is_new_edge = edge is not None and self._offer(edge)
+            message = self.message(answer)
+            self._publish(message)
+            if is_held:
                 self._answers[pair[::-1]] = self.message(inverse_answer(answer))
-                self._answers[pair] = self.message(answer)
-                edge = edge_of_answer(answer, self._config)
-                is_new_edge = edge is not None and self._offer(edge)
-        self._publish(self.message(answer))
+                self._answers[pair] = message
         self._output.answered(answer, view_a, view_b)
         if is_new_edge:
             self._output.edges_changed()
