@@ -10,14 +10,18 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from interpose_ros.answer import Branch
+from interpose_ros.config import DecisionConfig
 from interpose_ros.estimators.keyframes import MATCHES, SECOND_OPINION
 from interpose_ros.evaluation.calibrate_command import EVIDENCE
 from interpose_ros.evaluation.calibration import TARGETS, Observation, left_out_probabilities
-from interpose_ros.evaluation.held_out import FALSE_DEG
+from interpose_ros.evaluation.held_out import FALSE_DEG, ranking
 from interpose_ros.evaluation.metrics import clopper_pearson_upper
 from interpose_ros.evaluation.observations import observations_by_subject
 
@@ -25,7 +29,18 @@ PAGE = Path("docs/confidence.md")
 NETWORKS = {MATCHES: "XFeat, LighterGlue", SECOND_OPINION: "ALIKED, LightGlue"}
 THRESHOLDS = (0.7, 0.8, 0.9, 0.95)
 
+ASKED_AGAIN_BELOW = DecisionConfig().min_confidence
+
 Row = Mapping[str, Any]
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One estimate, and the probability that it is right."""
+
+    probability: float
+    observation: Observation
 
 
 def main() -> None:
@@ -40,7 +55,7 @@ def main() -> None:
     rows = [json.loads(line) for line in (folder / "observations.jsonl").read_text().splitlines()]
     tables = {
         "probabilities": probabilities(judged),
-        "ranking": ranking(judged),
+        "ranking": ranking_table(judged, rows),
         "published": published(judged),
         "together": together(rows),
         "ellipsoids": ellipsoids(judged),
@@ -77,17 +92,36 @@ def probabilities(judged: Mapping[str, Row]) -> str:
     return _table(head, lines)
 
 
-def ranking(judged: Mapping[str, Row]) -> str:
-    """Area under the risk-coverage curve beside that of plain evidence."""
+def ranking_table(judged: Mapping[str, Row], rows: Sequence[Row]) -> str:
+    """Area under the risk-coverage curve beside that of plain evidence: of each set of networks, and of the pipeline."""
+    found = {NETWORKS[name]: figures["risk_coverage"] for name, figures in judged.items()}
+    found["both, as the pipeline asks them"] = ranking_of_answers(rows)
     lines = []
-    for name, figures in judged.items():
-        found = figures["risk_coverage"]
-        line = [NETWORKS[name], f"{found['area']:.4f}"]
+    for name, figures in found.items():
+        line = [name, f"{figures['area']:.4f}"]
         for rival in ("inliers", "overlap"):
-            gain = found[f"gain_over_{rival}"]
-            line += [f"{found[f'area_by_{rival}']:.4f}", _gain(gain, 4), _yes(gain["holds"])]
+            gain = figures[f"gain_over_{rival}"]
+            line += [f"{figures[f'area_by_{rival}']:.4f}", _gain(gain, 4), _yes(gain["holds"])]
         lines.append(line)
     return _table("networks|by confidence|by verified matches|gain|shown|by overlap|gain|shown", lines)
+
+
+def ranking_of_answers(rows: Sequence[Row]) -> Row:
+    """The same of the pipeline's best estimate for each everyday pair that has one: its confidence, its verified matches,
+    and the overlap that the answer names, which is the first networks'."""
+    probability, inliers, overlap, wrong, scenes = [], [], [], [], []
+    found = estimates_by_pair(rows)
+    for pair in sorted(_everyday(rows) & found.keys()):
+        estimates = found[pair]
+        sure = _first_sure(estimates, ASKED_AGAIN_BELOW)
+        best = sure or max(estimates.values(), key=lambda estimate: estimate.probability)
+        probability.append(best.probability)
+        inliers.append(best.observation.evidence["inliers"])
+        overlap.append(estimates[MATCHES].observation.evidence["coverage"] if MATCHES in estimates else 0.0)
+        wrong.append(not best.observation.rotation_error <= TARGETS[0].degrees)
+        scenes.append(best.observation.scene)
+    rivals = {"inliers": np.array(inliers), "overlap": np.array(overlap)}
+    return ranking(np.array(probability), rivals, np.array(wrong), scenes)
 
 
 def published(judged: Mapping[str, Row]) -> str:
@@ -105,9 +139,22 @@ def published(judged: Mapping[str, Row]) -> str:
 
 def together(rows: Sequence[Row]) -> str:
     """False accepts as the pipeline asks both networks, by threshold."""
-    found: dict[tuple[str, str], dict[str, tuple[float, Observation]]] = {}
-    subjects = observations_by_subject(rows)
-    for subject, observations in subjects.items():
+    found = estimates_by_pair(rows)
+    lines = []
+    for threshold in THRESHOLDS:
+        answers = [_first_sure(found.get(pair, {}), threshold) for pair in sorted(_everyday(rows))]
+        accepted = [answer.observation for answer in answers if answer is not None]
+        false = sum(not answer.rotation_error <= FALSE_DEG for answer in accepted)
+        seen = {"estimates": len(answers), "accepted": len(accepted), "false": false}
+        bound = {"upper_95": clopper_pearson_upper(false, len(accepted))}
+        lines.append([f"{threshold:g}", *_accepts(seen | bound)[1:]])
+    return _table("least confidence|accepted|false|at most", lines)
+
+
+def estimates_by_pair(rows: Sequence[Row]) -> dict[Pair, dict[str, Estimate]]:
+    """What each set of networks said of each pair by its keyframes, with probabilities from fits without its scene."""
+    found: dict[Pair, dict[str, Estimate]] = {}
+    for subject, observations in observations_by_subject(rows).items():
         if subject.branch != Branch.MATCHES.value:
             continue
         right = TARGETS[0].right(observations)
@@ -115,17 +162,13 @@ def together(rows: Sequence[Row]) -> str:
         answered = [r for r in rows if (r["branch"], r["estimator"]) == (subject.branch, subject.estimator)]
         answered = [r for r in answered if r["evidence"] is not None]
         for row, probability, observation in zip(answered, given, observations, strict=True):
-            found.setdefault((row["image0"], row["image1"]), {})[subject.estimator] = (float(probability), observation)
-    everyday = {(r["image0"], r["image1"]) for r in rows if not r["look_alike"]}
-    lines = []
-    for threshold in THRESHOLDS:
-        answers = [_first_sure(found.get(pair, {}), threshold) for pair in sorted(everyday)]
-        accepted = [answer for answer in answers if answer is not None]
-        false = sum(not answer.rotation_error <= FALSE_DEG for answer in accepted)
-        seen = {"estimates": len(answers), "accepted": len(accepted), "false": false}
-        bound = {"upper_95": clopper_pearson_upper(false, len(accepted))}
-        lines.append([f"{threshold:g}", *_accepts(seen | bound)[1:]])
-    return _table("least confidence|accepted|false|at most", lines)
+            pair = found.setdefault((row["image0"], row["image1"]), {})
+            pair[subject.estimator] = Estimate(float(probability), observation)
+    return found
+
+
+def _everyday(rows: Sequence[Row]) -> set[Pair]:
+    return {(r["image0"], r["image1"]) for r in rows if not r["look_alike"]}
 
 
 def ellipsoids(judged: Mapping[str, Row]) -> str:
@@ -147,10 +190,10 @@ def frames(rows: Sequence[Row]) -> str:
     return _table("sequences|without a pose|right|wrong", lines)
 
 
-def _first_sure(found: Mapping[str, tuple[float, Observation]], threshold: float) -> Observation | None:
+def _first_sure(found: Mapping[str, Estimate], threshold: float) -> Estimate | None:
     for name in NETWORKS:
-        if name in found and found[name][0] >= threshold:
-            return found[name][1]
+        if name in found and found[name].probability >= threshold:
+            return found[name]
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.stats import chi2
 
 from interpose_ros.evaluation.bootstrap import scene_intervals
@@ -77,7 +77,9 @@ def held_out_figures(
         }
         if target.name == "rotation_5deg":
             found["reliability"] = reliability(probability, right)
-            found["risk_coverage"] = _ranking(rows, probability, ~right, rivals, draws)
+            found["risk_coverage"] = ranking(
+                probability, rivals_of(rows, rivals), ~right, [o.scene for o in rows], draws
+            )
             found["published"] = _published(every, given, threshold)
     found["ellipsoid_coverage_90"] = _ellipsoids(observations, names, threshold, draws)
     return found
@@ -101,18 +103,35 @@ def reliability(probability: Float[np.ndarray, "n"], right: np.ndarray, bins: in
     return found
 
 
-def _ranking(
-    rows: Sequence[Observation], probability: np.ndarray, wrong: np.ndarray, rivals: Mapping[str, str], draws: int
+def rivals_of(rows: Sequence[Observation], rivals: Mapping[str, str]) -> dict[str, Float[np.ndarray, "n"]]:
+    """The evidence of estimates, by what it is called instead of its name."""
+    return {what: np.array([o.evidence[name] for o in rows], dtype=np.float64) for what, name in rivals.items()}
+
+
+def ranking(
+    probability: Float[np.ndarray, "n"],
+    rivals: Mapping[str, Float[np.ndarray, "n"]],
+    wrong: Bool[np.ndarray, "n"],
+    scenes: Sequence[str],
+    draws: int = 1000,
 ) -> dict[str, Any]:
-    scores = {what: np.array([o.evidence[name] for o in rows], dtype=np.float64) for what, name in rivals.items()}
+    """Area under the risk-coverage curve of probabilities, and what they gain over other ways to rank the same estimates.
+
+    Args:
+        probability: of each estimate.
+        rivals: other scores of the same estimates, by name.
+        wrong: which estimates are.
+        scenes: of the estimates.
+        draws: of scenes, for the intervals.
+    """
     own = area_under_risk_coverage(probability, wrong)
-    areas = {what: area_under_risk_coverage(score, wrong) for what, score in scores.items()}
+    areas = {what: area_under_risk_coverage(score, wrong) for what, score in rivals.items()}
     intervals = scene_intervals(
         lambda k: {
             what: area_under_risk_coverage(score[k], wrong[k]) - area_under_risk_coverage(probability[k], wrong[k])
-            for what, score in scores.items()
+            for what, score in rivals.items()
         },
-        [o.scene for o in rows],
+        scenes,
         SEED,
         draws,
     )
