@@ -40,8 +40,8 @@ from interpose_ros.srv import GetRelativePose, ListKeyframes
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "test" / "ros"), str(ROOT / "benchmarks")]
-import room  # noqa: E402  (lies beside the tests)
-from soak_malformed import FILES, KINDS  # noqa: E402
+import room  # noqa: E402  (both lie beside the tests)
+from malformed import FILES, KINDS  # noqa: E402
 from soak_node import NodeProcess, Tester, image_message  # noqa: E402
 
 WIDTH, HEIGHT = 1920, 1080

@@ -39,8 +39,8 @@ class Peer:
         rclpy.init(context=self.context)
         self.node = rclpy.create_node("tester", context=self.context)
         self.changed = threading.Condition()
-        self._executor = SingleThreadedExecutor(context=self.context)
-        self._executor.add_node(self.node)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
 
@@ -55,7 +55,7 @@ class Peer:
 
     def _spin(self):
         with contextlib.suppress(ExternalShutdownException):
-            self._executor.spin()
+            self.executor.spin()
 
     def check(self):
         """Asserts that the other side still lives."""

@@ -1,4 +1,4 @@
-"""Malformed messages of every type that the node takes, made by hypothesis."""
+"""Malformed messages, requests and goals of every type that the node takes, made by hypothesis."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import Any
 
 import cv2
 import numpy as np
-from geometry_msgs.msg import TransformStamped
+from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import Point, TransformStamped, Vector3
 from hypothesis import strategies as st
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
+
+from interpose_ros.action import EstimateRelativePose
+from interpose_ros.msg import BodyPose, ContactConstraint, KeyframeId
+from interpose_ros.srv import GetRelativePose, ListKeyframes, RefineContactPose
 
 NUMBERS = st.one_of(st.floats(), st.sampled_from([0.0, -1.0, math.nan, math.inf, 1e308]))
 SIZES = st.one_of(st.integers(0, 64), st.sampled_from([2**16, 2**31, 2**32 - 1]))
@@ -130,3 +135,79 @@ KINDS: dict[str, tuple[type, st.SearchStrategy]] = {
     "/tf_static": (TFMessage, TRANSFORMS),
 }
 """Topic: type and what to send. With compressed transport the images are ``FILES`` on the name + /compressed."""
+
+_STAMPS = st.builds(
+    lambda second, nanosecond: Time(sec=second, nanosec=nanosecond), st.integers(-5, 10**6), NANOSECONDS
+)
+_NAMES = st.builds(lambda frame, stamp: KeyframeId(frame_id=frame, stamp=stamp), FRAMES, _STAMPS)
+_TEXTS = st.sampled_from(["", "anny", "nobody", "left_wrist", "hand", "shoulder (back)", "ground", "\x01", "x" * 3000])
+_SMALL = st.integers(-128, 127)
+_BYTES = st.integers(0, 255)
+_POINTS = st.builds(lambda x, y, z: Point(x=x, y=y, z=z), NUMBERS, NUMBERS, NUMBERS)
+_VECTORS = st.builds(lambda x, y, z: Vector3(x=x, y=y, z=z), NUMBERS, NUMBERS, NUMBERS)
+_BODIES = st.builds(
+    BodyPose,
+    id=_TEXTS,
+    model=_TEXTS,
+    has_parameters=st.booleans(),
+    root_position=_POINTS,
+    rotation_names=st.lists(_TEXTS, max_size=3),
+    rotations=st.lists(_VECTORS, max_size=3),
+    shape_names=st.lists(_TEXTS, max_size=2),
+    shape=st.lists(NUMBERS, max_size=2),
+    joint_names=st.lists(_TEXTS, max_size=3),
+    joint_positions=st.lists(_POINTS, max_size=3),
+    joint_covariances=st.lists(NUMBERS, max_size=9),
+    keypoint_names=st.lists(_TEXTS, max_size=2),
+    keypoints=st.lists(NUMBERS, max_size=6),
+)
+_CONSTRAINTS = st.builds(
+    ContactConstraint,
+    body_a=_SMALL,
+    part_a=_TEXTS,
+    side_a=_BYTES,
+    body_b=_SMALL,
+    part_b=_TEXTS,
+    side_b=_BYTES,
+    weight=NUMBERS,
+    origin=_BYTES,
+)
+
+REQUESTS: dict[str, tuple[type, st.SearchStrategy]] = {
+    "get_relative_pose": (
+        GetRelativePose,
+        st.builds(lambda a, b: GetRelativePose.Request(keyframe_a=a, keyframe_b=b), _NAMES, _NAMES),
+    ),
+    "list_keyframes": (ListKeyframes, st.builds(lambda frame: ListKeyframes.Request(frame_id=frame), FRAMES)),
+    "refine_contact_pose": (
+        RefineContactPose,
+        st.builds(
+            RefineContactPose.Request,
+            image=RAW_IMAGES,
+            camera_info=CAMERA_INFOS,
+            bodies=st.lists(_BODIES, max_size=3),
+            constraints=st.lists(_CONSTRAINTS, max_size=3),
+            order_open=st.booleans(),
+            hold_orientation=st.booleans(),
+            has_floor=st.booleans(),
+            floor=st.lists(NUMBERS, min_size=4, max_size=4),
+            deadline=NUMBERS,
+        ),
+    ),
+}
+"""Service: type and what to ask."""
+
+GOALS = st.builds(
+    EstimateRelativePose.Goal,
+    keyframe_a=_NAMES,
+    keyframe_b=_NAMES,
+    image_a=RAW_IMAGES,
+    image_b=RAW_IMAGES,
+    camera_info_a=CAMERA_INFOS,
+    camera_info_b=CAMERA_INFOS,
+    max_clips=st.sampled_from([0, 1, 2**32 - 1]),
+    max_duration=st.builds(lambda s, n: Duration(sec=s, nanosec=n), st.integers(-5, 5), NANOSECONDS),
+    deadline=_STAMPS,
+    wait_for_models=st.booleans(),
+    publish=st.booleans(),
+)
