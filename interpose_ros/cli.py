@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from interpose_ros import __version__, estimate_command
 from interpose_ros.contact import command as contact
+from interpose_ros.engine.process_settings import keep_freed_blocks
 from interpose_ros.evaluation import calibrate_command, evaluate_command
 from interpose_ros.evaluation.datasets import command as convert
 from interpose_ros.evaluation.images import ImageError
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 an answer, 1 an error, 2 wrong usage, 3 a refusal."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    keep_freed_blocks()
     try:
         return int(options.run(options))
     except (ImageError, PairFileError, FileNotFoundError, ValueError) as error:

@@ -7,6 +7,8 @@ import socket
 
 import pytest
 
+from interpose_ros.engine.process_settings import keep_freed_blocks
+
 HAS_ROS = importlib.util.find_spec("rclpy") is not None
 
 # ROS's own domain_coordinator, which not every release's wheels have, reserves a domain in this way and at these ports.
@@ -36,6 +38,7 @@ def pytest_configure():
     # processes that do so at the same time have different ones, and one that was started before knows of none.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     os.environ.setdefault("RAY_AUTH_MODE", "token")
+    keep_freed_blocks()  # as the programs do
 
 
 def pytest_unconfigure():
