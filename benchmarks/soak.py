@@ -51,6 +51,8 @@ START_NS = 10**12
 ANSWER_SECONDS = 120.0
 PICTURES = 12
 WARM_UP_SHARE = 0.25
+BATCH = 1000
+"""Malformed messages that are sent before the node must have taken them in; the middleware asks for that every 3 s."""
 KEYFRAME_EVERY = 90
 """Frames of the stream; one that is due while the last pair is still being worked on is left out."""
 
@@ -173,7 +175,7 @@ class Soak:
 
     def _fuzz(self, topic: str, kind: type, messages: Any, count: int) -> int:
         durability = DurabilityPolicy.TRANSIENT_LOCAL if topic == "/tf_static" else DurabilityPolicy.VOLATILE
-        publisher = self.tester.node.create_publisher(kind, topic, QoSProfile(depth=100, durability=durability))
+        publisher = self.tester.node.create_publisher(kind, topic, QoSProfile(depth=2 * BATCH, durability=durability))
         self.tester.wait_for(publisher.get_subscription_count, 10.0)
         sent = 0
 
@@ -189,8 +191,8 @@ class Soak:
             nonlocal sent
             publisher.publish(message)
             sent += 1
-            if sent % 50 == 0:
-                publisher.wait_for_all_acked(Duration(seconds=5.0))
+            if sent % BATCH == 0:
+                publisher.wait_for_all_acked(Duration(seconds=10.0))
 
         while sent < count:  # hypothesis stops where it has seen every message of a small space
             before = sent
