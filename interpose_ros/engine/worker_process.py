@@ -155,9 +155,12 @@ class WorkerProcess(Generic[Job, Result]):
                     raise WorkerFailure(FailureKind.STOPPED, f"{self._name} has been stopped")
                 self._changed.wait(LOOK)
             assert self._outbox is not None
-            record = JobRecord(next(self._numbers), job)
-            self._outbox.put(Work(record.number, job))
-            self._record = record
+            self._record = record = JobRecord(next(self._numbers), job)  # the worker may speak of it at once
+            try:
+                self._outbox.put(Work(record.number, job))
+            except BaseException:
+                self._record = None
+                raise
             self._set(state=WorkerState.BUSY)
             return record
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from interpose_ros.engine.messages import FailureKind
+from interpose_ros.engine.outbox import Outbox
 from interpose_ros.engine.worker_process import WorkerProcess
 from interpose_ros.engine.worker_status import CancelledJob, WorkerFailure, WorkerLimits, WorkerState
 from interpose_ros.geometry.camera import Camera
@@ -92,6 +93,19 @@ def test_a_job_comes_back_with_arrays_of_any_size(shared):
     array = np.arange(3_000_000, dtype=np.float64).reshape(1000, 3000)
     assert np.array_equal(shared.run(("echo", array)), array)
     assert shared.run(("echo", np.zeros((0, 3)))).shape == (0, 3)
+
+
+def test_a_worker_may_answer_before_its_job_has_been_handed_over(started, monkeypatch):
+    worker = started()
+    put = Outbox.put
+
+    def put_and_wait(outbox, message):
+        put(outbox, message)
+        time.sleep(0.3)  # as if another thread were switched to just then
+
+    monkeypatch.setattr(Outbox, "put", put_and_wait)
+    assert [worker.run(("echo", k)) for k in range(3)] == [0, 1, 2]
+    assert worker.status.restarts == 0
 
 
 def test_the_process_is_clean(shared):
