@@ -72,7 +72,12 @@ class Soak:
         self.arguments = arguments
         is_compressed = arguments.transport == "compressed"
         self.node = NodeProcess(
-            autostart=True, use_sim_time=True, image_transport=arguments.transport, max_pending_pairs=20, **SMALL_CACHES
+            autostart=True,
+            use_sim_time=True,
+            image_transport=arguments.transport,
+            max_pending_pairs=20,
+            **{"worker.max_restart_delay": 2.0},  # or fifty kills in a row would be half an hour of waiting
+            **SMALL_CACHES,
         )
         self.tester = Tester(CompressedImage if is_compressed else Image, "/compressed" if is_compressed else "")
         self.now_ns = START_NS
