@@ -1,10 +1,9 @@
-"""What makes a process with large images and several threads quicker. Each setting holds for the whole process."""
+"""What makes a process with large images quicker; holds for the whole process."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT = 32 * 2**20
@@ -12,8 +11,6 @@ _LARGEST_KEPT = 32 * 2**20
 
 _MOST_KEPT = 256 * 2**20
 """Bytes at the end of the heap that are kept for the next image."""
-
-_SWITCH_SECONDS = 0.0005
 
 
 def keep_freed_blocks() -> None:
@@ -24,9 +21,3 @@ def keep_freed_blocks() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
         libc.mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
-
-
-def switch_threads_quickly() -> None:
-    """Let a thread that has an image in its hands wait half a millisecond for another one that computes, not Python's 5: a
-    keyframe goes through five threads."""
-    sys.setswitchinterval(_SWITCH_SECONDS)

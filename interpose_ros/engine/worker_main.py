@@ -33,7 +33,7 @@ from interpose_ros.engine.messages import (
     Work,
     WorkFailed,
 )
-from interpose_ros.engine.process_settings import keep_freed_blocks, switch_threads_quickly
+from interpose_ros.engine.process_settings import keep_freed_blocks
 from interpose_ros.engine.view_ledger import HeldViews
 from interpose_ros.engine.workload import JobCancelled, JobContext, Unreachable, Workload
 
@@ -47,7 +47,6 @@ def main() -> None:
     number, owner, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     _tie_to(owner, name)
     keep_freed_blocks()
-    switch_threads_quickly()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches every process; the owner ends this one
     views = HeldViews()
     channel = Channel(Connection(number), views.number_of, views.view_of)

@@ -26,7 +26,7 @@ from tf2_msgs.msg import TFMessage
 from interpose_ros.answer import PairAnswer
 from interpose_ros.config import InterposeConfig
 from interpose_ros.engine.pair_worker import PairWorker
-from interpose_ros.engine.process_settings import keep_freed_blocks, switch_threads_quickly
+from interpose_ros.engine.process_settings import keep_freed_blocks
 from interpose_ros.engine.worker_status import WorkerState
 from interpose_ros.msg import RelativePose
 from interpose_ros.odometry import BaseMotion, NoScale
@@ -432,7 +432,6 @@ def _no_overlap(last: View, view: View) -> float:
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop. Returns 1 where autostart was asked for and failed."""
     keep_freed_blocks()
-    switch_threads_quickly()
     rclpy.init(args=args)
     node: InterposeNode | None = None
     failed = False
