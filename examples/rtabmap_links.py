@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Gives RTAB-Map the node's answers as loop closures: ``python examples/rtabmap_links.py X Y Z QX QY QZ QW``
+"""Gives RTAB-Map the node's answers as loop closures: ``python examples/rtabmap_links.py FRAME X Y Z QX QY QZ QW``
 
-The numbers are the pose of the camera's optical frame on the robot's base (``ros2 run tf2_ros tf2_echo base_link OPTICAL``).
-Needs RTAB-Map's messages. Only answers with a metric length and a calibrated confidence go on: a graph optimiser believes
-what it is told.
+FRAME is the camera's optical frame; pairs of other cameras are left out. The numbers are that frame's pose on the robot's
+base (``ros2 run tf2_ros tf2_echo base_link FRAME``). Needs RTAB-Map's messages. Only answers with a metric length and a
+calibrated confidence go on: a graph optimiser believes what it is told.
 """
 
 from __future__ import annotations
@@ -52,14 +52,16 @@ class Links(Node):
     """Waits for both keyframes of an answer to be nodes of the graph, then adds the link.
 
     Args:
-        T_base_camera: pose of the optical frame on the base, (4, 4).
+        frame: the camera's optical frame, which both keyframes of a pair must be of.
+        T_base_camera: pose of that frame on the base, (4, 4).
         min_confidence: least probability that the rotation is within 5 degrees.
         max_gap: seconds between a keyframe and the node of the graph that is taken for it.
     """
 
-    def __init__(self, T_base_camera: np.ndarray, min_confidence: float, max_gap: float) -> None:
+    def __init__(self, frame: str, T_base_camera: np.ndarray, min_confidence: float, max_gap: float) -> None:
         super().__init__("interpose_to_rtabmap")
-        self._T_base_camera, self._min_confidence, self._max_gap = T_base_camera, min_confidence, max_gap
+        self._frame, self._T_base_camera = frame, T_base_camera
+        self._min_confidence, self._max_gap = min_confidence, max_gap
         self._stamps: list[tuple[float, int]] = []
         self._waiting: list[RelativePose] = []
         self._client = self.create_client(AddLink, "/rtabmap/add_link")
@@ -73,6 +75,8 @@ class Links(Node):
         self._try_all()
 
     def _on_answer(self, message: RelativePose) -> None:
+        if not message.keyframe_a.frame_id == message.keyframe_b.frame_id == self._frame:
+            return
         is_metric = message.scale_source != RelativePose.SCALE_NONE
         # A confidence that is not calibrated is NaN, and no comparison with NaN holds.
         if message.status == RelativePose.STATUS_OK and is_metric and message.confidence_5deg >= self._min_confidence:
@@ -83,7 +87,7 @@ class Links(Node):
         left = []
         for message in self._waiting:
             a, b = self._node_at(message.keyframe_a.stamp), self._node_at(message.keyframe_b.stamp)
-            if a is None or b is None:
+            if a is None or b is None or not self._client.service_is_ready():
                 left.append(message)
             elif a != b:
                 self._client.call_async(AddLink.Request(link=link_from_answer(message, a, b, self._T_base_camera)))
@@ -101,6 +105,7 @@ class Links(Node):
 def main() -> None:
     """Run until it is told to stop."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("frame", metavar="FRAME", help="the camera's optical frame")
     parser.add_argument("camera", nargs=7, type=float, metavar="NUMBER", help="x y z qx qy qz qw")
     parser.add_argument("--min-confidence", type=float, default=0.95, help="(default: 0.95)")
     parser.add_argument("--max-gap", type=float, default=0.05, help="seconds (default: 0.05)")
@@ -109,7 +114,7 @@ def main() -> None:
     T_base_camera = transform_from_rotation_translation(rotation, np.array(options.camera[:3]))
     rclpy.init(args=ros_arguments)
     try:
-        rclpy.spin(Links(T_base_camera, options.min_confidence, options.max_gap))
+        rclpy.spin(Links(options.frame, T_base_camera, options.min_confidence, options.max_gap))
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:

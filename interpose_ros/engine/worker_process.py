@@ -158,7 +158,7 @@ class WorkerProcess(Generic[Job, Result]):
             self._record = record = JobRecord(next(self._numbers), job)  # the worker may speak of it at once
             try:
                 self._outbox.put(Work(record.number, job))
-            except BaseException:
+            except Exception:  # it cannot be pickled, and was not sent
                 self._record = None
                 raise
             self._set(state=WorkerState.BUSY)

@@ -200,7 +200,7 @@ class InterposeClient:
             NodeNotReached: the node does not answer.
             NotActive: it is not in its active state.
         """
-        response = self._ask(Trigger, Trigger.Request())
+        response = self._call(Trigger, Trigger.Request(), REPLY)  # not twice: keyframes may have come since
         if not response.success:
             raise NotActive(response.message)
 

@@ -97,12 +97,10 @@ class Peer:
         middleware drops an answer to such a client after 0.1 s."""
         client = self.node.create_client(kind, service, qos_profile=SERVICE_QUALITY)
         assert client.wait_for_service(DISCOVERY)
-        futures = []
 
         def is_answered():
-            futures.append(client.call_async(request))
             answered = threading.Event()
-            futures[-1].add_done_callback(lambda _: answered.set())
+            client.call_async(request).add_done_callback(lambda _: answered.set())
             return answered.wait(1.0)
 
         self.wait_for(is_answered, ANSWER, f"answer of {service}")

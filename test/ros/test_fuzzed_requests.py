@@ -103,7 +103,4 @@ def test_every_goal_ends_with_a_code_and_no_pose(running):
 
 
 def codes(kind):
-    names = [name for name in dir(kind) if name.startswith("CODE_")] + [
-        name for name in dir(type(kind)) if name.startswith("CODE_")
-    ]
-    return {getattr(kind, name) for name in names} - {kind.CODE_UNSET}
+    return {getattr(kind, name) for name in dir(kind) if name.startswith("CODE_")} - {kind.CODE_UNSET}

@@ -22,13 +22,14 @@ from .running_node import ANSWER, DISCOVERY, REPOSITORY, Peer
 
 EXAMPLE = REPOSITORY / "examples" / "rtabmap_links.py"
 # The camera looks forward from half a metre in front of the base.
-CAMERA = ["0.5", "0", "1", "-0.5", "0.5", "-0.5", "0.5"]
+CAMERA = ["camera", "0.5", "0", "1", "-0.5", "0.5", "-0.5", "0.5"]
 
 
-def answer(confidence: float, scale: int = RelativePose.SCALE_ODOMETRY) -> RelativePose:
+def answer(confidence: float, scale: int = RelativePose.SCALE_ODOMETRY, frame_b: str = "camera") -> RelativePose:
     """Two metres forward, with a standard deviation of 0.1 m and 0.01 rad."""
     message = RelativePose(status=RelativePose.STATUS_OK, confidence_5deg=confidence, scale_source=scale)
     message.keyframe_a.stamp.sec, message.keyframe_b.stamp.sec = 10, 20
+    message.keyframe_a.frame_id, message.keyframe_b.frame_id = "camera", frame_b
     message.pose.pose.position.z = 2.0
     message.pose.pose.orientation.w = 1.0
     message.pose.covariance = np.diag([0.01] * 3 + [1e-4] * 3).ravel()
@@ -57,7 +58,13 @@ def test_an_answer_becomes_a_link_of_the_base_between_the_right_nodes():
                 DISCOVERY,
                 "example",
             )
-            for message in (answer(math.nan), answer(0.9), answer(0.99, RelativePose.SCALE_NONE), answer(0.99)):
+            left_out = (
+                answer(math.nan),
+                answer(0.9),
+                answer(0.99, RelativePose.SCALE_NONE),
+                answer(0.99, frame_b="rear"),
+            )
+            for message in (*left_out, answer(0.99)):
                 answers.publish(message)
             maps.publish(MapData(nodes=[MapNode(id=3, stamp=9.9), MapNode(id=4, stamp=10.01)]))
             maps.publish(MapData(nodes=[MapNode(id=7, stamp=19.99)]))
