@@ -144,10 +144,10 @@ class Soak:
         settled = memory[int(WARM_UP_SHARE * len(memory)) :]
         self.memory_slope = float(np.polyfit(*zip(*settled, strict=True), 1)[0]) if len(settled) > 2 else None
 
-    def _latencies(self, sent: dict[int, float]) -> dict[str, Any]:
+    def _latencies(self, sent: dict[int, tuple[float, float]]) -> dict[str, Any]:
         """What an answer takes beside model time, from the keyframe's being sent to the answer's arrival; of that, the
-        node's own share, from its callback to its publishing, and the rest, on the way there and back. The sender's own call, which
-        packs the image, comes before."""
+        node's own share, from its callback to its publishing, and the rest, on the way there and back. The sender's own
+        call, which packs the image, comes before."""
         times = self.node.times()
         whole, own, way, packing = [], [], [], []
         for arrived, answer in self.tester.arrivals:
