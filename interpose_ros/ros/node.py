@@ -26,7 +26,7 @@ from tf2_msgs.msg import TFMessage
 from interpose_ros.answer import PairAnswer
 from interpose_ros.config import InterposeConfig
 from interpose_ros.engine.pair_worker import PairWorker
-from interpose_ros.engine.process_settings import keep_freed_blocks
+from interpose_ros.engine.process_settings import keep_freed_blocks, keep_what_is_there
 from interpose_ros.engine.worker_status import WorkerState
 from interpose_ros.msg import RelativePose
 from interpose_ros.odometry import BaseMotion, NoScale
@@ -437,6 +437,7 @@ def main(args: list[str] | None = None) -> int:
     failed = False
     try:
         node = InterposeNode()
+        keep_what_is_there()
         # One thread for transitions, one for what callers wait for, one for images and timers.
         executor = ImageExecutor(num_threads=3)
         executor.add_node(node)
