@@ -31,8 +31,8 @@ from interpose_ros.geometry.distances import rotation_distance
 VIEWS_PER_ROOM, PAIRS_PER_ROOM = 5, 6
 VIEWS_PER_PANORAMA, PAIRS_PER_PANORAMA = 10, 12
 UNRELATED_SHARE = 0.75
-"""Pairs across scenes, for every pair within one: enough that some streams that were cut lead to a wrong pose over frames, which
-few do, and without which no confidence of such poses can be fitted."""
+"""Pairs across scenes, for every pair within one: enough that some streams that were cut lead to a wrong pose over frames.
+Few do, and without these no confidence of poses over frames can be fitted."""
 LOST_SHARE = 0.4
 """Views between those of a pair that its stream lost; one is always left."""
 
