@@ -1,6 +1,9 @@
-"""Writes the tables of docs/confidence.md from what `interpose calibrate` wrote: python tools/confidence_tables.py DIR
+"""Writes the tables of docs/confidence.md from what `interpose calibrate` wrote.
 
-DIR holds calibration files and ``observations.jsonl``. A table stands between ``<!-- NAME -->`` and ``<!-- end -->``.
+    python tools/confidence_tables.py DIR OTHERS
+
+DIR holds calibration files and ``observations.jsonl``; of OTHERS, which is of other scenes, only the observations are used.
+A table stands between ``<!-- NAME -->`` and ``<!-- end -->``.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ import argparse
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,20 +22,33 @@ import numpy as np
 from interpose_ros.answer import Branch
 from interpose_ros.config import DecisionConfig
 from interpose_ros.estimators.keyframes import MATCHES, SECOND_OPINION
-from interpose_ros.evaluation.calibrate_command import EVIDENCE
+from interpose_ros.evaluation.calibrate_command import EVIDENCE, RIVALS
 from interpose_ros.evaluation.calibration import TARGETS, Observation, left_out_probabilities
-from interpose_ros.evaluation.held_out import FALSE_DEG, ranking
-from interpose_ros.evaluation.metrics import clopper_pearson_upper
-from interpose_ros.evaluation.observations import observations_by_subject
+from interpose_ros.evaluation.held_out import FALSE_DEG, ranking, rivals_of
+from interpose_ros.evaluation.metrics import brier_score, clopper_pearson_upper
+from interpose_ros.evaluation.observations import Subject, observations_by_subject
+from interpose_ros.selection.confidence import Calibration, calibrations_in
 
 PAGE = Path("docs/confidence.md")
 NETWORKS = {MATCHES: "XFeat, LighterGlue", SECOND_OPINION: "ALIKED, LightGlue"}
+FRAMES = "features"
+ESTIMATORS = {
+    **{name: (Branch.MATCHES.value, networks) for name, networks in NETWORKS.items()},
+    FRAMES: (Branch.FRAMES.value, "over frames in between"),
+}
+"""Branch of an estimator, and what the tables call it."""
 THRESHOLDS = (0.7, 0.8, 0.9, 0.95)
+ON_OTHERS = (0.8, 0.95)
+BOTH = "both, as the pipeline asks them"
 
 ASKED_AGAIN_BELOW = DecisionConfig().min_confidence
 
 Row = Mapping[str, Any]
 Pair = tuple[str, str]
+
+
+Probabilities = Callable[[Subject, Sequence[Observation]], np.ndarray]
+"""The probabilities of a subject's estimates that their rotation is right."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +63,15 @@ def main() -> None:
     """Replace the tables in the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, metavar="DIR")
-    folder = parser.parse_args().folder
+    parser.add_argument("others", type=Path, metavar="OTHERS")
+    options = parser.parse_args()
+    calibrations = calibrations_in(options.folder)
     judged = {
-        name: json.loads((folder / f"{Branch.MATCHES.value}_{name}.json").read_text())["left_out_scenes"]
-        for name in NETWORKS
+        name: json.loads((options.folder / f"{branch}_{name}.json").read_text())["left_out_scenes"]
+        for name, (branch, _) in ESTIMATORS.items()
+        if (branch, name) in calibrations
     }
-    rows = [json.loads(line) for line in (folder / "observations.jsonl").read_text().splitlines()]
+    rows, others = (_rows_of(folder) for folder in (options.folder, options.others))
     tables = {
         "probabilities": probabilities(judged),
         "ranking": ranking_table(judged, rows),
@@ -60,6 +79,7 @@ def main() -> None:
         "together": together(rows),
         "ellipsoids": ellipsoids(judged),
         "frames": frames(rows),
+        "others": on_others(calibrations, judged, others),
     }
     page = PAGE.read_text(encoding="utf-8")
     for name, table in tables.items():
@@ -71,6 +91,10 @@ def main() -> None:
     PAGE.write_text(page, encoding="utf-8")
 
 
+def _rows_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "observations.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
 def probabilities(judged: Mapping[str, Row]) -> str:
     """Brier score and log loss beside the constant's."""
     lines = []
@@ -79,7 +103,7 @@ def probabilities(judged: Mapping[str, Row]) -> str:
             found = figures[target.name]
             lines.append(
                 [
-                    NETWORKS[name],
+                    ESTIMATORS[name][1],
                     f"{target.error} within {target.degrees:g}°",
                     f"{found['count']}, {found['right']}",
                     f"{found['brier']:.3f} ({found['brier_constant']:.3f})",
@@ -94,8 +118,8 @@ def probabilities(judged: Mapping[str, Row]) -> str:
 
 def ranking_table(judged: Mapping[str, Row], rows: Sequence[Row]) -> str:
     """Area under the risk-coverage curve beside that of plain evidence: of each set of networks, and of the pipeline."""
-    found = {NETWORKS[name]: figures["risk_coverage"] for name, figures in judged.items()}
-    found["both, as the pipeline asks them"] = ranking_of_answers(rows)
+    found = {ESTIMATORS[name][1]: figures["risk_coverage"] for name, figures in judged.items()}
+    found[BOTH] = ranking_of_answers(rows)
     lines = []
     for name, figures in found.items():
         line = [name, f"{figures['area']:.4f}"]
@@ -109,9 +133,12 @@ def ranking_table(judged: Mapping[str, Row], rows: Sequence[Row]) -> str:
 def ranking_of_answers(rows: Sequence[Row]) -> Row:
     """The same of the pipeline's best estimate for each everyday pair that has one: its confidence, its verified matches,
     and the overlap that the answer names, which is the first networks'."""
+    return _ranking_of_pairs(estimates_by_pair(rows, left_out), _everyday(rows))
+
+
+def _ranking_of_pairs(found: Mapping[Pair, Mapping[str, Estimate]], pairs: set[Pair]) -> Row:
     probability, inliers, overlap, wrong, scenes = [], [], [], [], []
-    found = estimates_by_pair(rows)
-    for pair in sorted(_everyday(rows) & found.keys()):
+    for pair in sorted(pairs & found.keys()):
         estimates = found[pair]
         sure = _first_sure(estimates, ASKED_AGAIN_BELOW)
         best = sure or max(estimates.values(), key=lambda estimate: estimate.probability)
@@ -133,35 +160,99 @@ def published(judged: Mapping[str, Row]) -> str:
             f"{kind.replace('_', ' ')} {seen['accepted']} of {seen['estimates']}"
             for kind, seen in found["look_alikes"].items()
         )
-        lines.append([NETWORKS[name], *_accepts(found["everyday"]), ", ".join(kinds)])
+        lines.append([ESTIMATORS[name][1], *_accepts(found["everyday"]), ", ".join(kinds)])
     return _table("networks|estimates|accepted|false|at most|look-alikes accepted", lines)
 
 
 def together(rows: Sequence[Row]) -> str:
     """False accepts as the pipeline asks both networks, by threshold."""
-    found = estimates_by_pair(rows)
-    lines = []
-    for threshold in THRESHOLDS:
-        answers = [_first_sure(found.get(pair, {}), threshold) for pair in sorted(_everyday(rows))]
-        accepted = [answer.observation for answer in answers if answer is not None]
-        false = sum(not answer.rotation_error <= FALSE_DEG for answer in accepted)
-        seen = {"estimates": len(answers), "accepted": len(accepted), "false": false}
-        bound = {"upper_95": clopper_pearson_upper(false, len(accepted))}
-        lines.append([f"{threshold:g}", *_accepts(seen | bound)[1:]])
+    found = estimates_by_pair(rows, left_out)
+    lines = [[f"{threshold:g}", *_accepted_of(found, _everyday(rows), threshold)] for threshold in THRESHOLDS]
     return _table("least confidence|accepted|false|at most", lines)
 
 
-def estimates_by_pair(rows: Sequence[Row]) -> dict[Pair, dict[str, Estimate]]:
-    """What each set of networks said of each pair by its keyframes, with probabilities from fits without its scene."""
+def _accepted_of(found: Mapping[Pair, Mapping[str, Estimate]], pairs: set[Pair], threshold: float) -> list[str]:
+    answers = [_first_sure(found.get(pair, {}), threshold) for pair in sorted(pairs)]
+    accepted = [answer.observation for answer in answers if answer is not None]
+    return _counted(len(answers), accepted)
+
+
+def _counted(count: int, accepted: Sequence[Observation]) -> list[str]:
+    false = sum(not answer.rotation_error <= FALSE_DEG for answer in accepted)
+    seen = {"estimates": count, "accepted": len(accepted), "false": false}
+    return _accepts(seen | {"upper_95": clopper_pearson_upper(false, len(accepted))})[1:]
+
+
+def on_others(calibrations: Mapping[Pair, Calibration], judged: Mapping[str, Row], rows: Sequence[Row]) -> str:
+    """The calibrations on everyday pairs of other scenes; the constant is the share of right ones where they were fitted.
+
+    Args:
+        calibrations: by branch and estimator.
+        judged: their figures on the scenes that they were fitted to.
+        rows: observations of the other scenes.
+    """
+
+    def given(subject: Subject, observations: Sequence[Observation]) -> np.ndarray:
+        model = calibrations[subject.branch, subject.estimator].rotation_5deg
+        return np.array([model.probability(o.evidence) for o in observations])
+
+    lines = []
+    for subject, observations in observations_by_subject(rows).items():
+        key = (subject.branch, subject.estimator)
+        if key not in calibrations:
+            continue
+        if calibrations[key].model_hash != subject.model_hash:
+            raise SystemExit(
+                f"the other scenes were seen with another model of {subject.estimator}: calibrate both anew"
+            )
+        seen = [o for o in observations if not o.look_alike]
+        probability, right = given(subject, seen), TARGETS[0].right(seen)
+        fitted = judged[subject.estimator][TARGETS[0].name]
+        constant = np.full(len(seen), fitted["right"] / fitted["count"])
+        ranked = ranking(probability, rivals_of(seen, RIVALS[subject.branch]), ~right, [o.scene for o in seen])
+        accepted = (
+            _counted(len(seen), [o for o, p in zip(seen, probability, strict=True) if p >= threshold])
+            for threshold in ON_OTHERS
+        )
+        brier = f"{brier_score(probability, right):.3f} ({brier_score(constant, right):.3f})"
+        lines.append([ESTIMATORS[subject.estimator][1], str(len(seen)), brier, *_ranks(ranked), *_plain(accepted)])
+    found = estimates_by_pair(rows, given)
+    pairs = _everyday(rows)
+    accepted = (_accepted_of(found, pairs, threshold) for threshold in ON_OTHERS)
+    lines.append([BOTH, f"{len(pairs)} pairs", "", *_ranks(_ranking_of_pairs(found, pairs)), *_plain(accepted)])
+    return _table(
+        "networks|estimates|Brier score (constant)|area by confidence|by verified matches, gain|by overlap, gain|"
+        + "|".join(f"accepted at {threshold:g}, false, at most" for threshold in ON_OTHERS),
+        lines,
+    )
+
+
+def _ranks(found: Row) -> list[str]:
+    gains = (
+        f"{found[f'area_by_{rival}']:.4f}, {_gain(found[f'gain_over_{rival}'], 4)}" for rival in ("inliers", "overlap")
+    )
+    return [f"{found['area']:.4f}", *gains]
+
+
+def _plain(accepted: Iterable[list[str]]) -> list[str]:
+    return [", ".join(counts) for counts in accepted]
+
+
+def left_out(subject: Subject, observations: Sequence[Observation]) -> np.ndarray:
+    """Probabilities from fits without the scene that they are of."""
+    right = TARGETS[0].right(observations)
+    return left_out_probabilities(observations, right, EVIDENCE[subject.branch, subject.estimator])[0]
+
+
+def estimates_by_pair(rows: Sequence[Row], given: Probabilities) -> dict[Pair, dict[str, Estimate]]:
+    """What each set of networks said of each pair by its keyframes, with the given probabilities."""
     found: dict[Pair, dict[str, Estimate]] = {}
     for subject, observations in observations_by_subject(rows).items():
         if subject.branch != Branch.MATCHES.value:
             continue
-        right = TARGETS[0].right(observations)
-        given, _ = left_out_probabilities(observations, right, EVIDENCE[subject.branch, subject.estimator])
         answered = [r for r in rows if (r["branch"], r["estimator"]) == (subject.branch, subject.estimator)]
         answered = [r for r in answered if r["evidence"] is not None]
-        for row, probability, observation in zip(answered, given, observations, strict=True):
+        for row, probability, observation in zip(answered, given(subject, observations), observations, strict=True):
             pair = found.setdefault((row["image0"], row["image1"]), {})
             pair[subject.estimator] = Estimate(float(probability), observation)
     return found
@@ -178,7 +269,7 @@ def ellipsoids(judged: Mapping[str, Row]) -> str:
         for error, found in figures["ellipsoid_coverage_90"].items():
             low, high = found["interval_95"]
             share = f"{100 * found['share']:.1f} % ({100 * low:.1f} to {100 * high:.1f} %)"
-            lines.append([NETWORKS[name], error, str(found["count"]), share, _yes(found["holds_80_to_97"])])
+            lines.append([ESTIMATORS[name][1], error, str(found["count"]), share, _yes(found["holds_80_to_97"])])
     return _table("networks|of|answers|truth inside|shown to lie between 80 and 97 %", lines)
 
 

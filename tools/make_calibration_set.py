@@ -7,7 +7,8 @@ exact. Every room, every panorama and every look-alike is a scene of its own, an
 scenes have no pose: the only right answer there is a refusal. Pairs that deceive on purpose carry ``look_alike``.
 
 Pairs further apart than neighbours name the views between them as ``frames``, some of which a stream lost. Pairs across
-scenes have frames too, as a stream has them that was cut: one more of the first place, then one of the second.
+scenes have frames too, as a stream has them that was cut: one more of the first place, then one of the second. Few of these
+lead to a pose, so ``OUT/cut_streams.json`` has more of them, for what is found over frames alone.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ from interpose_ros.geometry.distances import rotation_distance
 VIEWS_PER_ROOM, PAIRS_PER_ROOM = 5, 6
 VIEWS_PER_PANORAMA, PAIRS_PER_PANORAMA = 10, 12
 UNRELATED_SHARE = 0.75
-"""Pairs across scenes, for every pair within one: enough that some streams that were cut lead to a wrong pose over frames.
-Few do, and without these no confidence of poses over frames can be fitted."""
+"""Pairs across scenes, for every pair within one."""
+CUT_STREAMS = 400
+"""Streams that were cut, each from any place to any other, beside those of the pairs across scenes."""
 LOST_SHARE = 0.4
 """Views between those of a pair that its stream lost; one is always left."""
 
@@ -103,6 +105,15 @@ def main() -> None:
         first, near, deceptive = pictures = _saved(arguments.out, f"{kind}{number:02d}", camera, views)
         scenes.append(Scene(pictures, [Pair(first, near), Pair(first, deceptive, (near,), kind)]))
     pairs = _with_unrelated(scenes, np.random.default_rng((arguments.seed, 3)))
+    count = _write(arguments.out / "pairs.json", pairs)
+    print(f"{count} images, {len(pairs)} pairs: {arguments.out / 'pairs.json'}")
+    streams = _cut_streams(scenes, np.random.default_rng((arguments.seed, 5)))
+    _write(arguments.out / "cut_streams.json", streams)
+    print(f"{len(streams)} streams that were cut: {arguments.out / 'cut_streams.json'}")
+
+
+def _write(path: Path, pairs: list[Pair]) -> int:
+    """Write a pair file; how many images it names."""
     content = {
         "name": "rendered rooms, panorama views and look-alikes",
         "convention": "T_0to1 maps coordinates of camera 0 to camera 1 (OpenCV axes)",
@@ -111,8 +122,8 @@ def main() -> None:
         "images": sorted({picture.image for pair in pairs for picture in (pair.first, *pair.frames, pair.second)}),
         "pairs": [_entry(pair) for pair in pairs],
     }
-    (arguments.out / "pairs.json").write_text(json.dumps(content, indent=1))
-    print(f"{len(content['images'])} images, {len(pairs)} pairs: {arguments.out / 'pairs.json'}")
+    path.write_text(json.dumps(content, indent=1))
+    return len(content["images"])
 
 
 def _walk(room: Room, rng: np.random.Generator) -> list[np.ndarray]:
@@ -199,12 +210,22 @@ def _with_unrelated(scenes: list[Scene], rng: np.random.Generator) -> list[Pair]
     found: list[Pair] = []
     for before, scene in zip([order[-1], *order[:-1]], order, strict=True):
         found += scene.pairs
-        for _ in range(rng.binomial(2 * len(scene.pairs), UNRELATED_SHARE / 2)):
-            leaving = before.pairs[int(rng.integers(len(before.pairs)))].second
-            arriving = scene.pairs[int(rng.integers(len(scene.pairs)))].first
-            cut = (_neighbour(before.pictures, leaving, 1), _neighbour(scene.pictures, arriving, -1))
-            found.append(Pair(leaving, arriving, cut))
+        found += (_cut(before, scene, rng) for _ in range(rng.binomial(2 * len(scene.pairs), UNRELATED_SHARE / 2)))
     return found
+
+
+def _cut_streams(scenes: list[Scene], rng: np.random.Generator) -> list[Pair]:
+    """Pairs from any scene to any other, with the frames of a stream that was cut."""
+    places = (rng.choice(len(scenes), 2, replace=False) for _ in range(CUT_STREAMS))
+    return [_cut(scenes[int(left)], scenes[int(entered)], rng) for left, entered in places]
+
+
+def _cut(before: Scene, scene: Scene, rng: np.random.Generator) -> Pair:
+    """A picture of one scene and one of another, and the neighbour of each between them."""
+    leaving = before.pairs[int(rng.integers(len(before.pairs)))].second
+    arriving = scene.pairs[int(rng.integers(len(scene.pairs)))].first
+    frames = (_neighbour(before.pictures, leaving, 1), _neighbour(scene.pictures, arriving, -1))
+    return Pair(leaving, arriving, frames)
 
 
 def _neighbour(pictures: list[Picture], picture: Picture, step: int) -> Picture:

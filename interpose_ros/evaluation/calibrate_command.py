@@ -10,10 +10,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from interpose_ros.answer import Branch
 from interpose_ros.evaluation.calibration import CalibrationError, Observation, fit
 from interpose_ros.evaluation.held_out import held_out_figures
 from interpose_ros.evaluation.journal import write_atomically
-from interpose_ros.evaluation.observations import Subject, observations_by_subject, observe
+from interpose_ros.evaluation.observations import Subject, observations_by_subject, observe, without_repeats
 from interpose_ros.evaluation.pair_files import read_pair_file, require_images
 from interpose_ros.evaluation.reliability_diagram import reliability_svg
 from interpose_ros.exit_status import EXIT_FAILED, EXIT_OK
@@ -54,6 +55,12 @@ def register(commands: Any) -> None:
         "used where decision.calibrations names DIR, and a reliability diagram.",
     )
     parser.add_argument("pairs", type=Path, metavar="PAIRS.json", help="pairs of at least six scenes, negatives too")
+    parser.add_argument(
+        "--streams",
+        type=Path,
+        metavar="PAIRS.json",
+        help="more pairs, of which only what is found over their frames in between counts",
+    )
     parser.add_argument("--first", type=int, metavar="N", help="take the first N pairs of the file (default: all)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--data", required=True, metavar="TEXT", help="what the pairs are, for whoever reads the file")
@@ -71,6 +78,9 @@ def _calibrate(options: argparse.Namespace) -> int:
     content = read_pair_file(options.pairs)
     pairs = content.pairs[: options.first]
     require_images(options.pairs, pairs)
+    streams = read_pair_file(options.streams) if options.streams else None
+    if streams is not None:
+        require_images(options.streams, streams.pairs)
     config = InterposeConfig(features=FeatureConfig(cache_megabytes=CACHE_MEGABYTES))
     pipeline = InterposePipeline(
         config,
@@ -78,11 +88,15 @@ def _calibrate(options: argparse.Namespace) -> int:
         calibrations={},
         second_store=MatchStore.with_second_networks(config),
     )
-    seen = observe(pairs, pipeline, min_baseline(content), options.out / "observations.jsonl")
+    path = options.out / "observations.jsonl"
+    seen = observe(pairs, pipeline, min_baseline(content), path)
     rows = [row for rows in tqdm(seen, total=len(pairs), unit="pair") for row in rows]
+    if streams is not None:
+        seen = observe(streams.pairs, pipeline, min_baseline(streams), path, branches=[Branch.FRAMES])
+        rows += (row for rows in tqdm(seen, total=len(streams.pairs), unit="stream") for row in rows)
     threshold = config.decision.min_confidence
     calibrated = 0
-    for subject, observations in observations_by_subject(rows).items():
+    for subject, observations in observations_by_subject(without_repeats(rows)).items():
         try:
             found = calibration(subject, observations, options.data, threshold)
         except CalibrationError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -52,6 +52,7 @@ def observe(
     pipeline: Observed,
     min_baseline: float,
     path: Path,
+    branches: Collection[Branch] = (Branch.MATCHES, Branch.FRAMES),
 ) -> Iterator[list[dict[str, Any]]]:
     """Rows of every estimator per pair, in the pairs' order; a file of earlier rows is used and continued.
 
@@ -62,6 +63,7 @@ def observe(
         pipeline: without calibrations, so that predicted errors are as the estimators make them.
         min_baseline: shorter true translations have no direction.
         path: of the JSON Lines file.
+        branches: to look at.
 
     Raises:
         ImageError: an image of a pair cannot be used.
@@ -71,7 +73,7 @@ def observe(
     with open_journal(path) as journal:
         known: dict[tuple[str, ...], dict[str, Any]] = {_key(row): row for row in journal.rows}
         for pair in pairs:
-            wanted = [Subject(*kind, model_hash) for kind, model_hash in hashes.items()]
+            wanted = [Subject(*kind, model_hash) for kind, model_hash in hashes.items() if Branch(kind[0]) in branches]
             keys = [_key(_identity(pair, s)) for s in wanted if s.branch != Branch.FRAMES.value or pair.frames]
             for branch in sorted({key[-1] for key in keys if key not in known}):
                 for row in _rows(pair, Branch(branch), pipeline, min_baseline):
@@ -79,6 +81,11 @@ def observe(
                         known[_key(row)] = row
                         journal.append(row)
             yield [known[key] for key in keys]
+
+
+def without_repeats(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each row once, as drawn pairs may name the same images again, which tell nothing new."""
+    return list({_key(row): row for row in rows}.values())
 
 
 def observations_by_subject(rows: Sequence[Mapping[str, Any]]) -> dict[Subject, list[Observation]]:

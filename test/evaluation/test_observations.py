@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from interpose_ros.answer import Candidate
+from interpose_ros.answer import Branch, Candidate
 from interpose_ros.estimators.protocol import PoseEstimate
-from interpose_ros.evaluation.observations import observations_by_subject, observe
+from interpose_ros.evaluation.observations import observations_by_subject, observe, without_repeats
 from interpose_ros.evaluation.pair_files import LabelledPair
 from interpose_ros.geometry.se3 import rotation_exp
 from interpose_ros.matching.two_view import MotionModel
@@ -101,3 +101,12 @@ def test_frames_are_looked_at_where_a_pair_has_some_and_nothing_is_made_twice(pa
     # Other frames of the same pair are another observation.
     rows_of([replace(pairs[0], frames=(tmp_path / "c.png",))], again, path)
     assert again.asked_frames == 2
+
+
+def test_of_streams_only_the_frames_are_looked_at_and_pairs_named_twice_count_once(pairs, tmp_path):
+    pipeline = KnownAnswers("1")
+    streams = [replace(pairs[0], frames=(tmp_path / "c.png",))] * 2
+    rows = [row for rows in observe(streams, pipeline, 0.01, tmp_path / "rows.jsonl", [Branch.FRAMES]) for row in rows]
+    assert (pipeline.asked, pipeline.asked_frames) == (0, 1)
+    assert [row["branch"] for row in rows] == ["frames", "frames"]
+    assert without_repeats(rows) == rows[:1]
