@@ -15,7 +15,7 @@ from interpose_ros.evaluation.images import ImageError
 from interpose_ros.evaluation.pair_files import PairFileError
 from interpose_ros.evaluation.replay import command as replay
 from interpose_ros.evaluation.report import command as report
-from interpose_ros.exit_status import EXIT_FAILED
+from interpose_ros.exit_status import EXIT_FAILED, EXIT_INTERRUPTED
 from interpose_ros.models import command as models
 
 
@@ -29,6 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ImageError, PairFileError, FileNotFoundError, ValueError) as error:
         print(f"interpose: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except KeyboardInterrupt:
+        print(
+            "interpose: interrupted; evaluate, replay and calibrate go on from here when started again", file=sys.stderr
+        )
+        return EXIT_INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

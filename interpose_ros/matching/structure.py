@@ -6,13 +6,14 @@ pose graph of two-view translations has not been measured against it.
 
 from __future__ import annotations
 
+import signal
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pycolmap
 from jaxtyping import Float, UInt8
 
 from interpose_ros.geometry.cloud import colours_at
@@ -20,6 +21,13 @@ from interpose_ros.geometry.se3 import skew
 from interpose_ros.matching.features import LocalFeatures
 from interpose_ros.matching.view_graph import Link
 from interpose_ros.views import View
+
+_on_sigterm = signal.getsignal(signal.SIGTERM)
+import pycolmap  # noqa: E402
+
+# pycolmap answers SIGTERM with a stack trace from then on. None is what a handler looks like that is not Python's.
+if _on_sigterm is not None and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGTERM, _on_sigterm)
 
 
 @dataclass(frozen=True, eq=False)
