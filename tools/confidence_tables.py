@@ -167,20 +167,22 @@ def published(judged: Mapping[str, Row]) -> str:
 def together(rows: Sequence[Row]) -> str:
     """False accepts as the pipeline asks both networks, by threshold."""
     found = estimates_by_pair(rows, left_out)
-    lines = [[f"{threshold:g}", *_accepted_of(found, _everyday(rows), threshold)] for threshold in THRESHOLDS]
-    return _table("least confidence|accepted|false|at most", lines)
+    lines = [[f"{threshold:g}", *_accepted_of(found, rows, threshold)] for threshold in THRESHOLDS]
+    return _table("least confidence|accepted|of the pairs of one place|false|at most", lines)
 
 
-def _accepted_of(found: Mapping[Pair, Mapping[str, Estimate]], pairs: set[Pair], threshold: float) -> list[str]:
-    answers = [_first_sure(found.get(pair, {}), threshold) for pair in sorted(pairs)]
-    accepted = [answer.observation for answer in answers if answer is not None]
-    return _counted(len(answers), accepted)
+def _accepted_of(found: Mapping[Pair, Mapping[str, Estimate]], rows: Sequence[Row], threshold: float) -> list[str]:
+    """Everyday pairs that are accepted, how many of those of one place are, and how many are false."""
+    answers = {pair: _first_sure(found.get(pair, {}), threshold) for pair in _everyday(rows)}
+    accepted = [answer.observation for answer in answers.values() if answer is not None]
+    of_one_place = [answers[pair] is not None for pair in _everyday(rows) & _of_one_place(rows)]
+    share = f"{sum(of_one_place)} of {len(of_one_place)} ({100 * np.mean(of_one_place):.0f} %)"
+    return [str(len(accepted)), share, *_false_of(accepted)]
 
 
-def _counted(count: int, accepted: Sequence[Observation]) -> list[str]:
+def _false_of(accepted: Sequence[Observation]) -> list[str]:
     false = sum(not answer.rotation_error <= FALSE_DEG for answer in accepted)
-    seen = {"estimates": count, "accepted": len(accepted), "false": false}
-    return _accepts(seen | {"upper_95": clopper_pearson_upper(false, len(accepted))})[1:]
+    return _false(false, len(accepted), clopper_pearson_upper(false, len(accepted)))
 
 
 def on_others(calibrations: Mapping[Pair, Calibration], judged: Mapping[str, Row], rows: Sequence[Row]) -> str:
@@ -210,16 +212,15 @@ def on_others(calibrations: Mapping[Pair, Calibration], judged: Mapping[str, Row
         fitted = judged[subject.estimator][TARGETS[0].name]
         constant = np.full(len(seen), fitted["right"] / fitted["count"])
         ranked = ranking(probability, rivals_of(seen, RIVALS[subject.branch]), ~right, [o.scene for o in seen])
-        accepted = (
-            _counted(len(seen), [o for o, p in zip(seen, probability, strict=True) if p >= threshold])
-            for threshold in ON_OTHERS
-        )
+        accepted = ([o for o, p in zip(seen, probability, strict=True) if p >= threshold] for threshold in ON_OTHERS)
+        counts = ([str(len(some)), *_false_of(some)] for some in accepted)
         brier = f"{brier_score(probability, right):.3f} ({brier_score(constant, right):.3f})"
-        lines.append([ESTIMATORS[subject.estimator][1], str(len(seen)), brier, *_ranks(ranked), *_plain(accepted)])
+        lines.append([ESTIMATORS[subject.estimator][1], str(len(seen)), brier, *_ranks(ranked), *_plain(counts)])
     found = estimates_by_pair(rows, given)
     pairs = _everyday(rows)
-    accepted = (_accepted_of(found, pairs, threshold) for threshold in ON_OTHERS)
-    lines.append([BOTH, f"{len(pairs)} pairs", "", *_ranks(_ranking_of_pairs(found, pairs)), *_plain(accepted)])
+    answers = _accepted_of(found, rows, ON_OTHERS[0]), _accepted_of(found, rows, ON_OTHERS[1])
+    counts = ([accepted, *false] for accepted, _, *false in answers)
+    lines.append([BOTH, f"{len(pairs)} pairs", "", *_ranks(_ranking_of_pairs(found, pairs)), *_plain(counts)])
     return _table(
         "networks|estimates|Brier score (constant)|area by confidence|by verified matches, gain|by overlap, gain|"
         + "|".join(f"accepted at {threshold:g}, false, at most" for threshold in ON_OTHERS),
@@ -234,7 +235,7 @@ def _ranks(found: Row) -> list[str]:
     return [f"{found['area']:.4f}", *gains]
 
 
-def _plain(accepted: Iterable[list[str]]) -> list[str]:
+def _plain(accepted: Iterable[Sequence[str]]) -> list[str]:
     return [", ".join(counts) for counts in accepted]
 
 
@@ -259,7 +260,11 @@ def estimates_by_pair(rows: Sequence[Row], given: Probabilities) -> dict[Pair, d
 
 
 def _everyday(rows: Sequence[Row]) -> set[Pair]:
-    return {(r["image0"], r["image1"]) for r in rows if not r["look_alike"]}
+    return {(r["image0"], r["image1"]) for r in rows if r["branch"] == Branch.MATCHES.value and not r["look_alike"]}
+
+
+def _of_one_place(rows: Sequence[Row]) -> set[Pair]:
+    return {(r["image0"], r["image1"]) for r in rows if r["related"]}
 
 
 def ellipsoids(judged: Mapping[str, Row]) -> str:
@@ -301,9 +306,13 @@ def _outcome(row: Row) -> str:
 
 
 def _accepts(found: Row) -> list[str]:
-    count, accepted, false = found["estimates"], found["accepted"], found["false"]
-    share = f"{false} ({100 * false / accepted:.2f} %)" if accepted else "0"
-    return [str(count), f"{accepted} ({100 * accepted / count:.0f} %)", share, f"{100 * found['upper_95']:.2f} %"]
+    count, accepted = found["estimates"], found["accepted"]
+    share = f"{accepted} ({100 * accepted / count:.0f} %)"
+    return [str(count), share, *_false(found["false"], accepted, found["upper_95"])]
+
+
+def _false(false: int, accepted: int, bound: float) -> list[str]:
+    return [f"{false} ({100 * false / accepted:.2f} %)" if accepted else "0", f"{100 * bound:.2f} %"]
 
 
 def _gain(gain: Row, digits: int) -> str:

@@ -28,7 +28,7 @@ EVIDENCE: Mapping[tuple[str, str], tuple[str, ...]] = {
         "log:bridge_ratio",
         "log:bridge_coverage",
         "bridge_score",
-        "bridge_links",
+        "log:bridge_links",
         "contradiction",
         "disagreement",
     ),

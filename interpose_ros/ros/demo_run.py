@@ -30,7 +30,6 @@ PARAMETERS: Mapping[str, object] = {
     "keyframe_period": 0.5,  # below the second between images: every image of the bag becomes a keyframe
     "pair_choice": "window",
     "pair_window": 100,  # above the number of images: all pairs
-    "uncalibrated_tf": True,
 }
 
 REMAPS = {"image": "/camera/image", "camera_info": "/camera/camera_info", "odom": "/odom"}

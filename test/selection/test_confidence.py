@@ -103,7 +103,7 @@ def test_what_is_no_json_is_named(tmp_path):
 
 def test_shipped_calibrations_tell_strong_from_weak_evidence():
     shipped = shipped_calibrations()
-    assert set(shipped) == {("matches", "matches"), ("matches", "matches_second")}
+    assert set(shipped) == {("matches", "matches"), ("matches", "matches_second"), ("frames", "features")}
     strong = {
         "inliers": 500.0,
         "inlier_ratio": 0.85,
@@ -111,6 +111,13 @@ def test_shipped_calibrations_tell_strong_from_weak_evidence():
         "match_score": 0.8,
         "spread": 0.25,
         "rotation_only": 0.0,
+        "bridge_inliers": 400.0,
+        "bridge_ratio": 0.8,
+        "bridge_coverage": 0.5,
+        "bridge_score": 0.7,
+        "bridge_links": 3.0,
+        "contradiction": 0.0,
+        "disagreement": 0.01,
     }
     weak = {
         "inliers": 20.0,
@@ -119,6 +126,13 @@ def test_shipped_calibrations_tell_strong_from_weak_evidence():
         "match_score": 0.3,
         "spread": 0.1,
         "rotation_only": 0.0,
+        "bridge_inliers": 50.0,
+        "bridge_ratio": 0.5,
+        "bridge_coverage": 0.08,
+        "bridge_score": 0.3,
+        "bridge_links": 1.0,
+        "contradiction": 0.2,
+        "disagreement": 0.5,
     }
     for calibration in shipped.values():
         high, low = (calibration.confidence(evidence, has_direction=True) for evidence in (strong, weak))

@@ -18,7 +18,9 @@ def test_they_fit_the_default_networks(default_store, caplog):
     shipped = shipped_calibrations()
     assert shipped["matches", "matches"].model_hash == default_store.fingerprint
     pipeline = InterposePipeline(InterposeConfig(), default_store)
-    assert pipeline.model_hashes()["matches", "matches"] == default_store.fingerprint
+    hashes = pipeline.model_hashes()
+    assert hashes["matches", "matches"] == default_store.fingerprint
+    assert shipped["frames", "features"].model_hash == hashes["frames", "features"]
     assert "UNCALIBRATED" not in caplog.text
 
 
