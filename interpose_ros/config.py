@@ -120,7 +120,10 @@ class DecisionConfig(_Section):
         0.3, ge=0.0, le=1.0, description="Least mean matcher score of those that agree.", json_schema_extra=LIVE
     )
     min_bridge_inliers: int = Field(
-        40, ge=8, description="Fewest verified matches on the weakest link of a bridge, imagined or without calibration.", json_schema_extra=LIVE
+        40,
+        ge=8,
+        description="Fewest verified matches on the weakest link of a bridge, imagined or without calibration.",
+        json_schema_extra=LIVE,
     )
     min_bridge_coverage: float = Field(
         0.12, ge=0.0, le=1.0, description="Least share of the image on that link.", json_schema_extra=LIVE
