@@ -33,7 +33,7 @@ VIEWS_PER_ROOM, PAIRS_PER_ROOM = 5, 6
 VIEWS_PER_PANORAMA, PAIRS_PER_PANORAMA = 10, 12
 UNRELATED_SHARE = 0.3
 """Pairs across scenes, for every pair within one."""
-CUT_STREAMS = 400
+CUT_STREAMS = 250
 """Streams that were cut, each from any place to any other, beside those of the pairs across scenes."""
 LOST_SHARE = 0.4
 """Views between those of a pair that its stream lost; one is always left."""
