@@ -1,6 +1,6 @@
 """Makes the images that the shipped calibrations are fitted on: rendered rooms, panorama views and look-alikes.
 
-    python tools/make_calibration_set.py data/panoramas OUT [--rooms 60] [--look-alikes 24] [--seed 0]
+    python tools/make_calibration_set.py data/panoramas OUT [--rooms 60] [--look-alikes 24] [--unrelated 0.3] [--seed 0]
 
 PANORAMAS is a folder of equirectangular ``*_pano.jpg``. Writes ``OUT/pairs.json`` and the images beside it; all poses are
 exact. Every room, every panorama and every look-alike is a scene of its own, and scenes come in random order. Pairs across
@@ -74,6 +74,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--rooms", type=int, default=60)
     parser.add_argument("--look-alikes", type=int, default=24)
+    parser.add_argument(
+        "--unrelated", type=float, default=UNRELATED_SHARE, help="pairs across scenes per pair within one"
+    )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     files = sorted(arguments.panoramas.glob("*_pano.jpg"))
@@ -104,7 +107,7 @@ def main() -> None:
         views = ((photographed(place.render(camera), rng), place.T_world_camera) for place in places)
         first, near, deceptive = pictures = _saved(arguments.out, f"{kind}{number:02d}", camera, views)
         scenes.append(Scene(pictures, [Pair(first, near), Pair(first, deceptive, (near,), kind)]))
-    pairs = _with_unrelated(scenes, np.random.default_rng((arguments.seed, 3)))
+    pairs = _with_unrelated(scenes, arguments.unrelated, np.random.default_rng((arguments.seed, 3)))
     count = _write(arguments.out / "pairs.json", pairs)
     print(f"{count} images, {len(pairs)} pairs: {arguments.out / 'pairs.json'}")
     streams = _cut_streams(scenes, np.random.default_rng((arguments.seed, 5)))
@@ -204,13 +207,13 @@ def _some(pictures: list[Picture], count: int, rng: np.random.Generator) -> Scen
     return Scene(pictures, found)
 
 
-def _with_unrelated(scenes: list[Scene], rng: np.random.Generator) -> list[Pair]:
+def _with_unrelated(scenes: list[Scene], share: float, rng: np.random.Generator) -> list[Pair]:
     """Scenes in random order, each with some pairs of one of its pictures and one of the scene before."""
     order = [scenes[int(k)] for k in rng.permutation(len(scenes))]
     found: list[Pair] = []
     for before, scene in zip([order[-1], *order[:-1]], order, strict=True):
         found += scene.pairs
-        found += (_cut(before, scene, rng) for _ in range(rng.binomial(2 * len(scene.pairs), UNRELATED_SHARE / 2)))
+        found += (_cut(before, scene, rng) for _ in range(rng.binomial(2 * len(scene.pairs), share / 2)))
     return found
 
 

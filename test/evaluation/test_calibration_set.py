@@ -51,7 +51,7 @@ def test_frames_lie_between_in_order_and_a_stream_loses_some_but_never_all(makin
 def test_unrelated_pairs_have_the_frames_of_a_stream_that_was_cut(making):
     rng = np.random.default_rng(1)
     scenes = [making._some(pictures(making, f"room{number}", 5), 10, rng) for number in range(6)]
-    found = [pair for pair in making._with_unrelated(scenes, rng) if pair.first.scene != pair.second.scene]
+    found = [pair for pair in making._with_unrelated(scenes, 0.75, rng) if pair.first.scene != pair.second.scene]
     assert len(found) > 5
     streams = making._cut_streams(scenes, rng)
     assert len(streams) == making.CUT_STREAMS
