@@ -85,7 +85,10 @@ class NodeConfig(BaseModel):
         "two keyframes alone decide.",
     )
     camera_info_timeout: float = Field(
-        2.0, gt=0.0, description="Time an image waits for its camera info [s].", json_schema_extra=LIVE
+        5.0,  # Fast DDS repeats what was lost on the way only every three seconds, and holds back all that came after it
+        gt=0.0,
+        description="Time an image waits for its camera info [s].",
+        json_schema_extra=LIVE,
     )
     max_keyframes: int = Field(100, ge=2, le=100000, description="Keyframes held with their images; the oldest go.")
     keyframe_megabytes: float = Field(

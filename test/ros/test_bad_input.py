@@ -97,7 +97,7 @@ def expect_right(message: RelativePose, frame: str, second: int) -> None:
 
 @pytest.fixture(scope="module")
 def running():
-    with RunningNode(autostart=True, camera_info_timeout=1.0) as node:
+    with RunningNode(autostart=True, camera_info_timeout=4.0) as node:
         node.wait_until_active()
         node.wait_until_heard(image_message(1, PICTURES[0], "first"), info_message(frame_id="first"))
         yield node
