@@ -161,7 +161,7 @@ def test_camera_info_that_comes_late(camera):
     expect_right(camera.next_answer(0), camera.frame, 1)
     late = Camera(camera.running)
     late.send_picture(1)
-    late.expect_refusal(CAMERA_INFO, "waited 1 s", 1)
+    late.expect_refusal(CAMERA_INFO, "waited 4 s", 1)
     late.expect_good_pair()
 
 

@@ -45,7 +45,7 @@ def direction_error_deg(v, T_a_b) -> float:
 @pytest.fixture(scope="module")
 def running():
     with RunningNode(
-        autostart=True, uncalibrated_tf=True, unscaled_tf="unit", camera_info_timeout=3.0, tf_period=0.2
+        autostart=True, uncalibrated_tf=True, unscaled_tf="unit", camera_info_timeout=5.0, tf_period=0.2
     ) as node:
         node.wait_until_active()
         node.repeat_camera_info(info_message())
