@@ -1,6 +1,8 @@
 """``~/estimate_relative_pose`` of a running node: answers, refusals, deadlines, cancellation, and a worker that is lost."""
 
+import contextlib
 import os
+import pathlib
 import signal
 import threading
 import time
@@ -117,10 +119,18 @@ def worker_values(running) -> dict[str, str]:
 def stop_worker(running, goals) -> dict[str, str]:
     """Stop the worker as a call into a library would that never returns; what was said about it before."""
     goals.do(images())  # so that it is there, and not being started again
+    # Diagnostics may still be of a worker that an earlier test has ended; of a zombie nothing but its number is left.
+    running.wait_for(lambda: is_there(worker_values(running)), ANSWER, "diagnostics of the worker")
     before = worker_values(running)
     assert before["state"] == "READY"
     os.kill(int(before["process"]), signal.SIGSTOP)
     return before
+
+
+def is_there(values: dict[str, str]) -> bool:
+    with contextlib.suppress(OSError):
+        return values["state"] == "READY" and bool(pathlib.Path(f"/proc/{values['process']}/cmdline").read_bytes())
+    return False
 
 
 @pytest.fixture(scope="module")
