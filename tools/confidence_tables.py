@@ -215,12 +215,12 @@ def on_others(calibrations: Mapping[Pair, Calibration], judged: Mapping[str, Row
         accepted = ([o for o, p in zip(seen, probability, strict=True) if p >= threshold] for threshold in ON_OTHERS)
         counts = ([str(len(some)), *_false_of(some)] for some in accepted)
         brier = f"{brier_score(probability, right):.3f} ({brier_score(constant, right):.3f})"
-        lines.append([ESTIMATORS[subject.estimator][1], str(len(seen)), brier, *_ranks(ranked), *_plain(counts)])
+        lines.append([ESTIMATORS[subject.estimator][1], str(len(seen)), brier, *_ranks(ranked), *_joined(counts)])
     found = estimates_by_pair(rows, given)
     pairs = _everyday(rows)
-    answers = _accepted_of(found, rows, ON_OTHERS[0]), _accepted_of(found, rows, ON_OTHERS[1])
+    answers = (_accepted_of(found, rows, threshold) for threshold in ON_OTHERS)
     counts = ([accepted, *false] for accepted, _, *false in answers)
-    lines.append([BOTH, f"{len(pairs)} pairs", "", *_ranks(_ranking_of_pairs(found, pairs)), *_plain(counts)])
+    lines.append([BOTH, f"{len(pairs)} pairs", "", *_ranks(_ranking_of_pairs(found, pairs)), *_joined(counts)])
     return _table(
         "networks|estimates|Brier score (constant)|area by confidence|by verified matches, gain|by overlap, gain|"
         + "|".join(f"accepted at {threshold:g}, false, at most" for threshold in ON_OTHERS),
@@ -235,7 +235,7 @@ def _ranks(found: Row) -> list[str]:
     return [f"{found['area']:.4f}", *gains]
 
 
-def _plain(accepted: Iterable[Sequence[str]]) -> list[str]:
+def _joined(accepted: Iterable[Sequence[str]]) -> list[str]:
     return [", ".join(counts) for counts in accepted]
 
 

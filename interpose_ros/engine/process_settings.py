@@ -27,8 +27,8 @@ def keep_freed_blocks() -> None:
 def keep_what_is_there() -> None:
     """Take all objects that there are now out of the garbage collector's rounds.
 
-    Modules and messages are some 90,000 objects, which live as long as the process. Each full round looked at all of them,
-    and every other thread waited for 50 to 150 ms.
+    Modules and messages are some 90,000 objects, which live as long as the process. A full round looks at all of them, 50 ms
+    and more, while every other thread waits.
     """
     gc.collect()
     gc.freeze()
