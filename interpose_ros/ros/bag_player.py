@@ -9,7 +9,6 @@ that nothing is lost to discovery, and the process ends when everybody has confi
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import sys
 import threading
@@ -21,7 +20,7 @@ from typing import Any
 import rclpy
 from rclpy.duration import Duration
 from rclpy.event_handler import PublisherEventCallbacks
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -31,6 +30,8 @@ from rosbags.interfaces import QosDurability as RecordedDurability
 from rosbags.typesys import Stores, get_typestore
 from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
+
+from interpose_ros.ros.executor import SpinThread
 
 IMAGE_TYPES = frozenset({"sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"})
 
@@ -252,10 +253,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = arguments_from(argv)
     rclpy.init()
     node = Node("bag_player")
-    spinner = threading.Thread(target=_spin, args=(node,), daemon=True)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    spinner = None
     try:
         player = BagPlayer(node, arguments.bag, dict(arguments.remap), arguments.exclude_topics)
-        spinner.start()
+        spinner = SpinThread(executor, "bag_player")
         player.wait_for_subscribers(arguments.wait, arguments.subscribers)
         is_confirmed = player.play_latched()
         time.sleep(arguments.delay or (0.0 if is_confirmed else UNCONFIRMED_DELAY))
@@ -273,14 +276,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130  # the context ended under a call: rclpy's own handler took the signal first
     finally:
         rclpy.try_shutdown()
-        if spinner.is_alive():
-            spinner.join()
+        if spinner is not None:
+            spinner.stop()
     return 0
-
-
-def _spin(node: Node) -> None:
-    with contextlib.suppress(ExternalShutdownException):
-        rclpy.spin(node)
 
 
 if __name__ == "__main__":

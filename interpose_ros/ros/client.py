@@ -22,7 +22,7 @@ from builtin_interfaces.msg import Duration
 from rclpy.action import ActionClient
 from rclpy.client import Client
 from rclpy.context import Context
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.task import Future
@@ -44,6 +44,7 @@ from interpose_ros.ros.client_results import (
     pose_answer,
 )
 from interpose_ros.ros.conversions import NANOSECONDS, stamp_from_nanoseconds
+from interpose_ros.ros.executor import SpinThread
 from interpose_ros.ros.relative_pose import keyframe_id_message
 from interpose_ros.ros.service_quality import SERVICE_QUALITY
 from interpose_ros.srv import GetRelativePose, ListKeyframes, RefineContactPose
@@ -147,8 +148,7 @@ class InterposeClient:
         )
         self._executor = SingleThreadedExecutor(context=self._node.context)
         self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._spin, name=own, daemon=True)
-        self._thread.start()
+        self._thread = SpinThread(self._executor, own)
 
     def __enter__(self) -> InterposeClient:
         return self
@@ -160,8 +160,8 @@ class InterposeClient:
 
     def close(self) -> None:
         """End the client; estimates under way go on."""
+        self._thread.stop(REPLY)
         self._executor.shutdown()
-        self._thread.join(REPLY)
         self._action.destroy()
         self._node.destroy_node()
 
@@ -298,11 +298,6 @@ class InterposeClient:
         except _NoAnswer:
             client.remove_pending_request(future)
             raise
-
-    def _spin(self) -> None:
-        # The context may end at any moment of spinning.
-        with contextlib.suppress(ExternalShutdownException, RuntimeError):
-            self._executor.spin()
 
 
 def _sent(executor: Executor, send: Callable[[], Future]) -> Future:

@@ -3,14 +3,12 @@ threads of its own, so that neither the pose pipeline nor the main node's callba
 
 from __future__ import annotations
 
-import contextlib
 import math
-import threading
 import time
 
 from pydantic import ValidationError
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from tf2_msgs.msg import TFMessage
@@ -27,6 +25,7 @@ from interpose_ros.ros.contact_config import MOST_WAITING, NodeContactConfig
 from interpose_ros.ros.contact_messages import image_of_request, request_from_message, response_message
 from interpose_ros.ros.contact_output import body_markers, body_transform
 from interpose_ros.ros.contact_turns import Turn, Turns
+from interpose_ros.ros.executor import SpinThread
 from interpose_ros.srv import RefineContactPose
 
 Response = RefineContactPose.Response
@@ -61,10 +60,9 @@ class ContactService:
             callback_group=ReentrantCallbackGroup(),
         )
         # One answers, some wait, one turns the others away.
-        self._executor = MultiThreadedExecutor(MOST_WAITING + 2, context=beside.context)
-        self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._spin, name="contact", daemon=True)
-        self._thread.start()
+        executor = MultiThreadedExecutor(MOST_WAITING + 2, context=beside.context)
+        executor.add_node(self._node)
+        self._thread = SpinThread(executor, "contact")
 
     @property
     def status(self) -> WorkerStatus | None:
@@ -107,14 +105,9 @@ class ContactService:
         self._turns.recheck()
 
     def join(self, timeout: float) -> None:
-        """Wait until the thread has ended, which it does once the context is shut down; it must not outlive it."""
+        """Answer no more, and wait until the thread has ended: it must not outlive the context."""
         self.set_active(False)
-        self._thread.join(timeout)
-
-    def _spin(self) -> None:
-        # The context may end at any moment of spinning.
-        with contextlib.suppress(ExternalShutdownException, RuntimeError):
-            self._executor.spin()
+        self._thread.stop(timeout)
 
     def _on_request(
         self, request: RefineContactPose.Request, _response: RefineContactPose.Response
