@@ -42,6 +42,8 @@ def main() -> None:
     from contact_growth import growth
     from tqdm import tqdm
 
+    from interpose_ros.evaluation.run_record import environment
+
     plain = set(range(0, options.scenes, PLAIN_EVERY)[: options.plain])
     tasks = [(number, number < OTHERS, number in plain, options.plain_iterations) for number in range(options.scenes)]
     tasks.sort(key=lambda task: not task[2])  # the long ones first, so that no core waits for the last
@@ -50,7 +52,12 @@ def main() -> None:
         rows = list(tqdm(pool.imap_unordered(_scene, tasks), total=len(tasks), unit="scene"))
     rows.sort(key=lambda row: row["number"])
     result = summarise(rows)
-    more = {**details(rows), "assignment_by_contacts": growth(), "minutes": (time.monotonic() - began) / 60}
+    more = {
+        **details(rows),
+        "assignment_by_contacts": growth(),
+        "minutes": (time.monotonic() - began) / 60,
+        "environment": environment(),
+    }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     beside = options.out.with_name(f"{options.out.stem}_details.json")

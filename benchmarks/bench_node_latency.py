@@ -60,6 +60,7 @@ def main() -> int:  # noqa: PLR0915  (a measurement from start to end)
     from ros.test_action import PICTURES, Goals, images
 
     from interpose_ros.engine.process_settings import keep_what_is_there
+    from interpose_ros.evaluation.run_record import environment
     from interpose_ros.srv import GetRelativePose, ListKeyframes
 
     settings = {"pair_choice": "window", "pair_window": 20, "features.cache_megabytes": 0.0, "contact.use": False}
@@ -112,6 +113,7 @@ def main() -> int:  # noqa: PLR0915  (a measurement from start to end)
         "unit": "milliseconds",
         "stream": f"{options.stream_rate:g} Hz 1920x1080",
         "pairs_answered_meanwhile": answered,
+        "environment": environment(),
         **{
             key: {
                 "calls": len(values),

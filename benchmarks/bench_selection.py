@@ -27,6 +27,8 @@ from selection_bench.report import report
 from selection_bench.run import OURS, Bench, clip_record, rotation_difference_deg
 from tqdm import tqdm
 
+from interpose_ros.evaluation.run_record import environment
+
 ROOT = Path(__file__).resolve().parent.parent
 PAIRS_PER_PANORAMA = 8
 DISTRACTORS, ALL_KINDS = 6, 11
@@ -56,6 +58,8 @@ def main() -> None:
         selected = Selected(arguments.data, arguments.development, arguments.pairs, arguments.full)
         rows = run(selected, arguments.scene, arguments.processes, arguments.out.with_suffix(".rows.json"))
     figures = report(rows)
+    if not arguments.rows:  # of which nobody knows where they were made
+        figures["environment"] = environment()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))

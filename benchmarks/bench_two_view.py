@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from interpose_ros.config import TwoViewConfig
+from interpose_ros.evaluation.run_record import environment
 from interpose_ros.geometry.distances import direction_distance, rotation_distance
 from interpose_ros.geometry.se3 import rotation_log
 from interpose_ros.matching.two_view import MotionModel, estimate_two_view
@@ -106,7 +107,8 @@ def main() -> None:
                         flush=True,
                     )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(curve, indent=1) + "\n", encoding="utf-8")
+    found = {"environment": environment(), "trials": arguments.trials, "curve": curve}
+    arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"written to {arguments.out}")
 
 

@@ -34,6 +34,7 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from interpose_ros.engine.process_settings import keep_freed_blocks
+from interpose_ros.evaluation.run_record import environment
 from interpose_ros.msg import KeyframeId, RelativePose
 from interpose_ros.ros.service_quality import SERVICE_QUALITY
 from interpose_ros.srv import GetRelativePose, ListKeyframes
@@ -458,7 +459,7 @@ def main() -> int:
     os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds_large_images.xml"))
     figures, details = run(arguments)
     _write(arguments.out, figures)
-    _write(_details_path(arguments), details)
+    _write(_details_path(arguments), {"environment": environment(), **details})
     print(json.dumps(figures, indent=2))
     return 0 if figures["node_alive"] and figures["lost_uncounted"] == 0 else 1
 

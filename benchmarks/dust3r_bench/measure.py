@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
+
+from interpose_ros.evaluation.run_record import environment
 
 
 class Meter:
@@ -76,21 +76,11 @@ class Meter:
 
     def environment(self) -> dict[str, Any]:
         """What the numbers were taken on."""
-        processor = next(
-            (
-                line.split(":", 1)[1].strip()
-                for line in Path("/proc/cpuinfo").read_text().splitlines()
-                if "model name" in line
-            ),
-            platform.processor(),
-        )
         return {
-            "device": torch.cuda.get_device_name() if self.device != "cpu" else processor,
+            **environment(),
+            "device": self.device,
             "threads": torch.get_num_threads(),
             "load_average": os.getloadavg()[0],
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
             "seconds": self.elapsed(),
         }
 
