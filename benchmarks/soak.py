@@ -18,7 +18,6 @@ import random
 import resource
 import sys
 import tempfile
-import threading
 import time
 import warnings
 from pathlib import Path
@@ -26,7 +25,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import rclpy
 from hypothesis import HealthCheck, Phase, given, settings
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -35,15 +33,15 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from interpose_ros.engine.process_settings import keep_freed_blocks
 from interpose_ros.evaluation.run_record import environment
-from interpose_ros.msg import KeyframeId, RelativePose
-from interpose_ros.ros.service_quality import SERVICE_QUALITY
-from interpose_ros.srv import GetRelativePose, ListKeyframes
+from interpose_ros.msg import RelativePose
+from interpose_ros.ros.client import ImageWithCamera
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "test" / "ros"), str(ROOT / "benchmarks")]
 import room  # noqa: E402  (both lie beside the tests)
 from malformed import FILES, KINDS  # noqa: E402
 from soak_node import NodeProcess, Tester, image_message  # noqa: E402
+from soak_planners import Planners  # noqa: E402
 
 WIDTH, HEIGHT = 1920, 1080
 STREAM_HZ = 30.0
@@ -243,47 +241,14 @@ class Soak:
         return right
 
     def planners(self, clients: int, seconds: float) -> dict[str, Any]:
-        """Many planners that call all services at once, while pairs are worked on."""
-        waits: list[list[float]] = [[] for _ in range(clients)]
-        unanswered: list[int] = []
-        repeated: list[int] = []
+        """Many planners that call everything at once, while keyframes go on coming."""
         end = time.monotonic() + seconds
-
-        def plan(number: int) -> None:
-            context = rclpy.Context()
-            rclpy.init(context=context)
-            node = rclpy.create_node(f"planner_{number}", context=context)
-            executor = rclpy.executors.SingleThreadedExecutor(context=context)
-            executor.add_node(node)
-            kinds = [(GetRelativePose, "get_relative_pose"), (ListKeyframes, "list_keyframes")]
-            callers = [
-                (node.create_client(kind, f"/interpose/{name}", qos_profile=SERVICE_QUALITY), kind)
-                for kind, name in kinds
-            ]
-
-            def call(client: Any, kind: Any, timeout: float) -> float | None:
-                request = kind.Request()
-                if kind is GetRelativePose:
-                    request.keyframe_a = request.keyframe_b = KeyframeId(frame_id=FRAME)
-                start = time.monotonic()
-                future = client.call_async(request)
-                executor.spin_until_future_complete(future, timeout_sec=timeout)
-                return time.monotonic() - start if future.done() else None
-
-            for client, kind in callers:
-                client.wait_for_service(20.0)
-                # A client that has found the service may not have been found by it: the middleware drops the answer then.
-                while call(client, kind, 1.0) is None and time.monotonic() < end:
-                    repeated.append(number)
-            while time.monotonic() < end:
-                for client, kind in callers:
-                    took = call(client, kind, 10.0)
-                    (unanswered if took is None else waits[number]).append(number if took is None else took)
-            rclpy.shutdown(context=context)
-
-        threads = [threading.Thread(target=plan, args=(k,), daemon=True) for k in range(clients)]
-        for thread in threads:
-            thread.start()
+        a, b = (
+            ImageWithCamera(image_message(self.pictures[k], None, FRAME, stamp), camera_info(stamp))
+            for k, stamp in ((0, 1), (1, 2))
+        )
+        planners = Planners(clients, (a, b), FRAME)
+        planners.start(seconds)
         k = 0
         while time.monotonic() < end:
             self.now_ns += 10**9
@@ -291,15 +256,7 @@ class Soak:
             self.tester.keyframe_infos.publish(camera_info(self.now_ns))
             self.send_keyframe(k := k + 1)
             time.sleep(1.0)
-        for thread in threads:
-            thread.join(30)
-        together = sorted(wait for some in waits for wait in some)
-        if not together:
-            return {"calls": 0, "unanswered": len(unanswered)}
-        at = lambda share: round(1e3 * together[int(share * (len(together) - 1))], 1)  # noqa: E731
-        times = {"median_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0)}
-        counts = {"calls": len(together), "unanswered": len(unanswered), "first_calls_repeated": len(repeated)}
-        return {"clients": clients, **counts, **times}
+        return planners.figures()
 
     # --- helpers
 
