@@ -1,6 +1,5 @@
 """The node as a process of its own, and a program beside it that publishes, listens and calls."""
 
-import contextlib
 import multiprocessing
 import threading
 import time
@@ -9,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
 from interpose_ros.msg import KeyframeId, RelativePose
+from interpose_ros.ros.executor import SpinThread
 from interpose_ros.ros.node import main
 from interpose_ros.ros.service_quality import SERVICE_QUALITY
 from interpose_ros.srv import ListKeyframes
@@ -41,21 +41,16 @@ class Peer:
         self.changed = threading.Condition()
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
+        self._thread = SpinThread(self.executor, "tester")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self._thread.stop(10.0)
         rclpy.shutdown(context=self.context)
-        self._thread.join(10)
         # Its publishers would go on to offer what is latched, to the nodes of later tests.
         self.node.destroy_node()
-
-    def _spin(self):
-        with contextlib.suppress(ExternalShutdownException):
-            self.executor.spin()
 
     def check(self):
         """Asserts that the other side still lives."""
@@ -85,11 +80,16 @@ class Peer:
         """Call a service."""
         client = self.node.create_client(kind, service)
         assert client.wait_for_service(DISCOVERY)
+        answer = self.ask(client, request)
+        self.node.destroy_client(client)
+        return answer
+
+    def ask(self, client, request):
+        """The answer to a client's request."""
         done = threading.Event()
         future = client.call_async(request)
         future.add_done_callback(lambda _: done.set())
-        assert done.wait(ANSWER), f"{service} did not answer"
-        self.node.destroy_client(client)
+        assert done.wait(ANSWER), f"{client.srv_name} did not answer"
         return future.result()
 
     def met(self, kind, service, request):
