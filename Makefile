@@ -33,7 +33,9 @@ help:                ## this list
 	@echo 'ROS_WHEELS=kilted make ...   with the Kilted wheels instead of Jazzy, in folders of their own'
 	@echo 'make env PYTHON=python3.12   with another interpreter (3.10 to 3.13)'
 
-env: $(COLCON)/package.stamp $(VENV)/body-model.stamp $(BROWSER)   ## set-up only: Python environment, ROS 2 wheels, underlay and package built
+# The parts of the set-up that do not need each other side by side; recipes of `make test demo` never are.
+env:                 ## set-up only: Python environment, ROS 2 wheels, underlay and package built
+	@$(MAKE) --silent --no-print-directory -j 3 $(COLCON)/package.stamp $(VENV)/body-model.stamp $(BROWSER)
 
 test: env            ## all tests, two at a time; make test ARGS="test/geometry -k pose" for some, ARGS="-n 0" one by one
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} python -m pytest -n 2 --dist loadfile $(ARGS)
