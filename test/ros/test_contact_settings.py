@@ -61,6 +61,7 @@ def test_a_language_model_is_asked_only_where_it_is_configured_and_needed(anny):
             assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 def test_a_silent_language_model_leaves_time_for_the_heuristic(anny):
     servers = chat_server()
     image = Image(height=40, width=60, encoding="rgb8", step=180, data=[100] * 7200)

@@ -179,6 +179,7 @@ def answers():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_lengths_hold_though_orientations_are_made_up(answers):
     for change in (as_it_is, with_made_up_orientation):
@@ -186,6 +187,7 @@ def test_lengths_hold_though_orientations_are_made_up(answers):
             assert_metric(message, k)
 
 
+@pytest.mark.slow
 def test_odometry_changes_lengths_only(answers):
     def without_length(message):
         chosen = [(c.estimator, c.selected, c.reason) for c in message.candidates]
