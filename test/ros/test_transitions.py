@@ -5,7 +5,6 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
@@ -13,6 +12,7 @@ rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without
 
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from scipy.stats import theilslopes
 
 from interpose_ros.action import EstimateRelativePose
 from interpose_ros.srv import ListKeyframes
@@ -115,9 +115,12 @@ def test_rounds_of_all_transitions_under_load_leave_nothing_behind():
                 assert now[1:] == before[1:]
         node.node.destroy_timer(timer)
         goals.close()
-        growth = np.polyfit(range(len(seen)), seen, 1)[0] if ROUNDS >= 50 else 0.0
         assert seen[-1] - seen[0] < LEFT_MEGABYTES + 0.05 * ROUNDS, seen
-        assert growth < 0.1, f"{growth:.3f} MB per round: {seen}"
+        if ROUNDS >= 50:
+            # A leak grows in every round, once caches are full; an allocator takes ten megabytes at once, and keeps them.
+            growth = theilslopes(seen[len(seen) // 2 :]).slope
+            assert growth < 0.05, f"{growth:.3f} MB per round: {seen}"
+            print(f"{growth:.3f} MB per round in the second half; from {seen[0]:.0f} to {seen[-1]:.0f} MB")
 
 
 def test_impossible_transitions_and_bad_parameters_are_refused_and_the_node_lives():
