@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import rclpy
 from contact_requests import handshake
 
@@ -127,6 +128,5 @@ def _contact_code(response: RefineContactPose.Response) -> str:
 def _times(waits: list[float]) -> dict[str, float]:
     if not waits:
         return {}
-    ordered = sorted(waits)
-    at = lambda share: round(1e3 * ordered[int(share * (len(ordered) - 1))], 1)  # noqa: E731
-    return {"median_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0)}
+    median, p99, most = (round(1e3 * float(q), 1) for q in np.percentile(waits, (50, 99, 100)))
+    return {"median_ms": median, "p99_ms": p99, "max_ms": most}

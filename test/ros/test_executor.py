@@ -3,7 +3,10 @@
 import threading
 
 import pytest
-import rclpy
+
+pytestmark = pytest.mark.ros
+rclpy = pytest.importorskip("rclpy", reason="the ROS-free core is tested without it")
+
 from rclpy.executors import SingleThreadedExecutor
 
 from interpose_ros.ros.executor import SpinThread
